@@ -1,0 +1,1 @@
+//! Roll-up periods, baselines and comparisons of performance aggregates.

@@ -1,0 +1,1 @@
+//! Training data: labels, weights, negatives, splits and content hashes.

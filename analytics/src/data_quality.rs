@@ -1,0 +1,1 @@
+//! Rates with intervals, dimensions and scores of data quality.

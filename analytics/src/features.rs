@@ -1,0 +1,1 @@
+//! Feature values per window from histories of events.

@@ -1,0 +1,1 @@
+//! Mergeable summaries, intervals and tests of significance.

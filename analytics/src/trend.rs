@@ -1,0 +1,1 @@
+//! Monotone trends and robust slopes.

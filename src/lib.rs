@@ -1,0 +1,58 @@
+//! `sop_ml`: machine learning and analytics for restaurant standard operating procedures, inside PostgreSQL.
+//!
+//! One thin file per capability: unpack the SQL arguments, read rows as the caller, call [`sop_analytics`], map the error,
+//! pack the answer. The mathematics lives in `analytics/`, the statements in `sql/`; `docs/architecture.md` has the map.
+#![cfg_attr(
+    any(test, feature = "pg_test"),
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    ),
+    doc = "Tests may fail loudly: the lints guard code that runs in a server."
+)]
+
+use pgrx::prelude::*;
+
+#[macro_use]
+mod sop_type;
+
+mod aggregation;
+mod anomalies;
+mod arrays;
+mod data_preparation;
+mod data_quality;
+mod drift;
+mod error;
+mod features;
+mod install;
+mod interrupts;
+mod options;
+mod partitions;
+mod settings;
+mod sql;
+mod statistics;
+mod subtransaction;
+mod tenancy;
+
+::pgrx::pg_module_magic!(name, version);
+
+#[pg_guard]
+extern "C-unwind" fn _PG_init() {
+    settings::register();
+    tenancy::register();
+}
+
+/// Required by `cargo pgrx test`: called before the test server starts.
+#[cfg(test)]
+pub mod pg_test {
+    /// Nothing to prepare.
+    pub fn setup(_options: Vec<&str>) {}
+
+    /// The settings of the test server.
+    #[must_use]
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec![]
+    }
+}
