@@ -1,9 +1,9 @@
 //! Feature values per window from histories of events.
 //!
 //! A feature is a [`Measure`] of an [`Entity`] over a window `[as_of - length, as_of)`. Nothing that happened at or after
-//! `as_of`, and nothing that was recorded at or after `as_of`, can influence a value: that is checked for each event, not
-//! left to the query that loads them. A value that cannot be known (no rating in the window, no rate without an attempt)
-//! is `None`; counts are zero.
+//! `as_of`, and nothing that was not known then ([`Moment::knows`]), can influence a value: that is checked for each
+//! event, not left to the query that loads them. A value that cannot be known (no rating in the window, no rate without
+//! an attempt) is `None`; counts are zero.
 
 pub mod matrix;
 pub mod names;
@@ -84,6 +84,8 @@ pub enum Measure {
     DurationP95,
     /// Mean rating.
     RatingMean,
+    /// Mean quality score of the interactions that were inspected.
+    QualityMean,
     /// How many compliance observations there are.
     ComplianceObservations,
     /// Mean of the compliance observations.
@@ -108,7 +110,7 @@ pub enum Measure {
 
 impl Measure {
     /// Every measure, in the order in which results list them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Interactions,
         Self::Views,
         Self::Starts,
@@ -123,6 +125,7 @@ impl Measure {
         Self::DurationMedian,
         Self::DurationP95,
         Self::RatingMean,
+        Self::QualityMean,
         Self::ComplianceObservations,
         Self::ComplianceMean,
         Self::CompletionsSlope,
@@ -153,6 +156,7 @@ impl Measure {
             Self::DurationMedian => "duration_median",
             Self::DurationP95 => "duration_p95",
             Self::RatingMean => "rating_mean",
+            Self::QualityMean => "quality_mean",
             Self::ComplianceObservations => "compliance_observations",
             Self::ComplianceMean => "compliance_mean",
             Self::CompletionsSlope => "completions_slope",
@@ -268,8 +272,8 @@ pub struct Event {
     pub counterpart: u32,
     /// When it happened.
     pub occurred_at: i64,
-    /// When it became known; the same as `occurred_at` where nobody noted it.
-    pub known_at: i64,
+    /// When it was recorded.
+    pub recorded_at: i64,
     /// The day of `occurred_at` in the restaurant's time zone, as a day number.
     pub local_day: i32,
     /// What happened.
@@ -278,6 +282,8 @@ pub struct Event {
     pub duration_seconds: f64,
     /// The rating given; NaN where there is none.
     pub rating: f64,
+    /// The quality score of the work; NaN where there is none.
+    pub quality: f64,
 }
 
 /// What kind of event it is, as far as measures tell them apart.
@@ -293,7 +299,7 @@ pub enum EventKind {
     Skip,
     /// Another interaction.
     Other,
-    /// No interaction but a compliance observation; `rating` holds its value.
+    /// No interaction but a compliance observation; `quality` holds its value.
     Compliance,
 }
 
@@ -312,12 +318,29 @@ impl EventKind {
 }
 
 /// The moment for which features are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moment {
     /// Exclusive end of every window.
     pub as_of: i64,
     /// The day of `as_of` in the restaurant's time zone, as a day number.
     pub local_day: i32,
+    /// Since when the restaurant records here; `None` when that is unknown.
+    pub live_since: Option<i64>,
+}
+
+impl Moment {
+    /// Whether something that happened at `occurred_at` and was recorded at `recorded_at` was known at this moment.
+    ///
+    /// It has to have happened and to have been recorded before. History is the exception: for a moment before the
+    /// restaurant recorded anything here, the time at which its history was loaded says nothing about what people knew,
+    /// so what was recorded from then on counts from when it happened.
+    #[must_use]
+    pub fn knows(&self, occurred_at: i64, recorded_at: i64) -> bool {
+        let is_history = self
+            .live_since
+            .is_none_or(|live_since| self.as_of <= live_since && live_since <= recorded_at);
+        occurred_at < self.as_of && (recorded_at < self.as_of || is_history)
+    }
 }
 
 /// Events of many entities, ready to be read by entity and time.
@@ -334,11 +357,12 @@ impl Histories {
     pub fn new(mut events: Vec<Event>, entities: usize) -> Self {
         // A total order, so that sums of floats do not depend on the order in which rows were read.
         events.sort_unstable_by(|a, b| {
-            (a.entity, a.occurred_at, a.known_at, a.counterpart)
-                .cmp(&(b.entity, b.occurred_at, b.known_at, b.counterpart))
+            (a.entity, a.occurred_at, a.recorded_at, a.counterpart)
+                .cmp(&(b.entity, b.occurred_at, b.recorded_at, b.counterpart))
                 .then((a.kind as u8).cmp(&(b.kind as u8)))
                 .then(a.duration_seconds.total_cmp(&b.duration_seconds))
                 .then(a.rating.total_cmp(&b.rating))
+                .then(a.quality.total_cmp(&b.quality))
         });
         let starts = (0..=entities)
             .map(|entity| events.partition_point(|event| (event.entity as usize) < entity))
@@ -368,5 +392,29 @@ mod tests {
             assert_eq!(Entity::parse(entity.name()), Ok(entity));
         }
         assert!(matches!(Entity::parse("SOP"), Err(FeatureError::Entity(_))));
+    }
+
+    #[test]
+    fn late_records_are_unknown_but_loaded_history_is_not() {
+        let moment = |as_of, live_since| Moment {
+            as_of,
+            local_day: 0,
+            live_since,
+        };
+        // Live since 100. A row about 110 that arrived at 150 is unknown at 120 and known at 151.
+        assert!(!moment(120, Some(100)).knows(110, 150));
+        assert!(!moment(150, Some(100)).knows(110, 150));
+        assert!(moment(151, Some(100)).knows(110, 150));
+        // History about 10 loaded at 130: it counts for moments before 100 and from 130 on, but not between.
+        assert!(moment(50, Some(100)).knows(10, 130));
+        assert!(!moment(120, Some(100)).knows(10, 130));
+        assert!(moment(131, Some(100)).knows(10, 130));
+        // History that says when it was recorded is believed.
+        assert!(!moment(50, Some(100)).knows(10, 60));
+        assert!(moment(70, Some(100)).knows(10, 60));
+        // Nothing is known before it happens.
+        assert!(!moment(50, Some(100)).knows(50, 40));
+        assert!(!moment(50, None).knows(50, 40));
+        assert!(moment(50, None).knows(49, 1000));
     }
 }

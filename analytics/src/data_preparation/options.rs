@@ -58,7 +58,7 @@ pub enum RepeatedPairs {
 }
 
 /// Options as the caller gives them.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecommendationOptions {
     /// Where labels come from.

@@ -4,44 +4,67 @@ use super::names::Feature;
 use super::window::{Needs, WindowSummary};
 use super::{DAY, Event, FeatureError, Measure, Moment};
 
-/// What is known about a person apart from interactions. All of it carries the time from which it was known.
+/// What is known about a person apart from the events of windows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserFacts {
     /// Skill level of the profile; NaN where there is none.
     pub skill_level: f64,
-    /// When the skill level was last written. What it was before nobody knows.
-    pub skill_known_at: i64,
-    /// When the first interaction became known.
-    pub first_known_at: Option<i64>,
-    /// When each certification became known, and when it expires (exclusive; `i64::MAX` for never).
-    pub certifications: Vec<(i64, i64)>,
+    /// When the profile was last written. What it said before nobody knows.
+    pub profile_written_at: i64,
+    /// Interactions that were the earliest of all recorded until then: when they happened and when they were recorded.
+    pub first_interactions: Vec<(i64, i64)>,
+    /// Certifications.
+    pub certifications: Vec<Certification>,
+}
+
+/// One certification of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Certification {
+    /// The same number for the same certification.
+    pub name: u32,
+    /// When it was earned.
+    pub earned_at: i64,
+    /// When that was recorded.
+    pub recorded_at: i64,
+    /// When it stops to count; `i64::MAX` for never.
+    pub valid_until: i64,
 }
 
 impl Default for UserFacts {
     fn default() -> Self {
         Self {
             skill_level: f64::NAN,
-            skill_known_at: i64::MAX,
-            first_known_at: None,
+            profile_written_at: i64::MAX,
+            first_interactions: Vec::new(),
             certifications: Vec::new(),
         }
     }
 }
 
 impl UserFacts {
-    fn value(&self, measure: Measure, as_of: i64) -> Option<f64> {
+    fn value(&self, measure: Measure, moment: Moment) -> Option<f64> {
         match measure {
-            Measure::SkillLevel => (self.skill_known_at < as_of && self.skill_level.is_finite())
-                .then_some(self.skill_level),
+            Measure::SkillLevel => (self.profile_written_at < moment.as_of
+                && self.skill_level.is_finite())
+            .then_some(self.skill_level),
             Measure::ExperienceDays => self
-                .first_known_at
-                .filter(|first| *first < as_of)
-                .map(|first| as_of.saturating_sub(first) as f64 / DAY as f64),
+                .first_interactions
+                .iter()
+                .filter(|(occurred_at, recorded_at)| moment.knows(*occurred_at, *recorded_at))
+                .map(|(occurred_at, _)| *occurred_at)
+                .min()
+                .map(|first| moment.as_of.saturating_sub(first) as f64 / DAY as f64),
             Measure::Certifications => {
-                let valid = |(known_at, expires_at): &&(i64, i64)| {
-                    *known_at < as_of && as_of <= *expires_at
-                };
-                Some(self.certifications.iter().filter(valid).count() as f64)
+                let mut valid: Vec<u32> = self
+                    .certifications
+                    .iter()
+                    .filter(|c| moment.knows(c.earned_at, c.recorded_at))
+                    .filter(|c| moment.as_of < c.valid_until)
+                    .map(|c| c.name)
+                    .collect();
+                valid.sort_unstable();
+                valid.dedup();
+                Some(valid.len() as f64)
             }
             _ => None,
         }
@@ -113,10 +136,10 @@ impl Plan {
             })
     }
 
-    /// Whether a column needs [`UserFacts`].
+    /// Whether a column shows this windowless measure.
     #[must_use]
-    pub fn needs_user_facts(&self) -> bool {
-        !self.windowless.is_empty()
+    pub fn needs(&self, measure: Measure) -> bool {
+        self.windowless.iter().any(|(_, other)| *other == measure)
     }
 
     /// One row: the values of all columns for one entity at one moment.
@@ -141,7 +164,7 @@ impl Plan {
             }
         }
         for &(column, measure) in &self.windowless {
-            set(column, facts.value(measure, moment.as_of));
+            set(column, facts.value(measure, moment));
         }
         row
     }

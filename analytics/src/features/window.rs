@@ -32,8 +32,7 @@ impl Needs {
 /// What happened in one window; buffers are reused from window to window.
 #[derive(Debug, Clone, Default)]
 pub struct WindowSummary {
-    as_of: i64,
-    as_of_day: i32,
+    moment: Moment,
     length: i64,
     interactions: u64,
     views: u64,
@@ -42,6 +41,8 @@ pub struct WindowSummary {
     skips: u64,
     ratings: u64,
     rating_sum: f64,
+    inspections: u64,
+    quality_sum: f64,
     compliance: u64,
     compliance_sum: f64,
     /// Sum over completions in whole days of twice (day index - middle of the indices): an exact integer.
@@ -56,14 +57,14 @@ pub struct WindowSummary {
 impl WindowSummary {
     /// Summarizes `[as_of - length, as_of)` of one entity's events, which are sorted by `occurred_at`.
     ///
-    /// Events known only at or after `as_of` are left out.
+    /// Events that were not known at that moment are left out.
     pub fn scan(&mut self, events: &[Event], moment: Moment, length: i64, needs: Needs) {
         self.clear(moment, length);
         let start = moment.as_of.saturating_sub(length);
         let from = events.partition_point(|event| event.occurred_at < start);
         let to = events.partition_point(|event| event.occurred_at < moment.as_of);
         for event in events.get(from..to).unwrap_or_default() {
-            if event.known_at < moment.as_of {
+            if moment.knows(event.occurred_at, event.recorded_at) {
                 self.add(event, needs);
             }
         }
@@ -83,8 +84,7 @@ impl WindowSummary {
         counterparts.clear();
         days.clear();
         *self = Self {
-            as_of: moment.as_of,
-            as_of_day: moment.local_day,
+            moment,
             length,
             durations,
             counterparts,
@@ -95,9 +95,9 @@ impl WindowSummary {
 
     fn add(&mut self, event: &Event, needs: Needs) {
         if event.kind == EventKind::Compliance {
-            if event.rating.is_finite() {
+            if event.quality.is_finite() {
                 self.compliance += 1;
-                self.compliance_sum += event.rating;
+                self.compliance_sum += event.quality;
             }
             return;
         }
@@ -106,6 +106,10 @@ impl WindowSummary {
         if event.rating.is_finite() {
             self.ratings += 1;
             self.rating_sum += event.rating;
+        }
+        if event.quality.is_finite() {
+            self.inspections += 1;
+            self.quality_sum += event.quality;
         }
         if needs.counterparts {
             self.counterparts.push(event.counterpart);
@@ -129,11 +133,17 @@ impl WindowSummary {
             self.days.push(event.local_day);
         }
         let blocks = self.length / DAY;
-        let age = (self.as_of - 1 - event.occurred_at) / DAY;
+        let age = (self.moment.as_of - 1 - event.occurred_at) / DAY;
         if age < blocks {
             // Index from the oldest block is blocks - 1 - age; its distance from the middle, doubled, is whole.
             self.slope_numerator += i128::from(blocks - 1 - 2 * age);
         }
+    }
+
+    /// Whether anything at all was known in the window.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.interactions == 0 && self.compliance == 0
     }
 
     /// One value; `None` where the window does not determine it, and for measures that have no window.
@@ -155,6 +165,7 @@ impl WindowSummary {
             Measure::DurationMedian => quantile(&self.durations, 0.5),
             Measure::DurationP95 => quantile(&self.durations, 0.95),
             Measure::RatingMean => ratio(self.rating_sum, self.ratings),
+            Measure::QualityMean => ratio(self.quality_sum, self.inspections),
             Measure::ComplianceObservations => Some(self.compliance as f64),
             Measure::ComplianceMean => ratio(self.compliance_sum, self.compliance),
             Measure::CompletionsSlope => self.slope(),
@@ -184,7 +195,7 @@ impl WindowSummary {
     }
 
     fn hours_since(&self, time: Option<i64>) -> Option<f64> {
-        time.map(|time| (self.as_of - time) as f64 / HOUR as f64)
+        time.map(|time| (self.moment.as_of - time) as f64 / HOUR as f64)
     }
 
     /// The run that reaches `as_of` and the longest run. A run reaches `as_of` when its last day is that day or the day
@@ -201,7 +212,7 @@ impl WindowSummary {
             longest = longest.max(run);
             previous = Some(day);
         }
-        let reaches = previous.is_some_and(|day| day >= self.as_of_day.saturating_sub(1));
+        let reaches = previous.is_some_and(|day| day >= self.moment.local_day.saturating_sub(1));
         (if reaches { run } else { 0 }, longest)
     }
 }
