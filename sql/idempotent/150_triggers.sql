@@ -56,7 +56,7 @@ BEGIN
         ORDER BY c.relname
     LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER sop_ml_updated_at BEFORE UPDATE ON sop_ml.%I FOR EACH ROW '
-            'WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION sop_ml_storage.set_updated_at()', table_name);
+            'EXECUTE FUNCTION sop_ml_storage.set_updated_at()', table_name);
     END LOOP;
 END
 $updated_at$;
