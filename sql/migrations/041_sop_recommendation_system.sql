@@ -130,8 +130,6 @@ CREATE TABLE sop_ml.sop_user_profiles (
     CONSTRAINT sop_user_profiles_completion_rate_check CHECK (completion_rate BETWEEN 0 AND 1)
 ) WITH (fillfactor = 80);
 CREATE INDEX sop_user_profiles_role_idx ON sop_ml.sop_user_profiles (restaurant_id, job_role) WHERE status = 'active';
-CREATE INDEX sop_user_profiles_opted_out_idx ON sop_ml.sop_user_profiles (restaurant_id, user_id) WHERE
-    personalization_opt_out;
 
 CREATE TABLE sop_ml.sop_recommendation_models (
     restaurant_id        uuid NOT NULL,
