@@ -6,6 +6,7 @@
 use std::ffi::CStr;
 
 use pgrx::datum::Interval;
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::error::{PgResult, insufficient_privilege, internal, invalid_parameter};
@@ -56,9 +57,9 @@ struct Statements {
 #[pg_extern(volatile, security_definer)]
 #[search_path(pg_catalog, pg_temp)]
 fn maintain_partitions(
-    months_ahead: default!(i32, 3),
+    months_ahead: default!(Option<i32>, 3),
     retention: default!(Option<Interval>, "NULL"),
-) -> PgResult<
+) -> Result<
     TableIterator<
         'static,
         (
@@ -68,13 +69,17 @@ fn maintain_partitions(
             name!(rows_moved, i64),
         ),
     >,
+    ErrorReport,
 > {
     require_operator()?;
-    if !(0..=MAX_MONTHS_AHEAD).contains(&months_ahead) {
-        return Err(invalid_parameter(format!(
-            "months_ahead must be between 0 and {MAX_MONTHS_AHEAD}, not {months_ahead}"
-        )));
-    }
+    let months_ahead = months_ahead
+        .filter(|months| (0..=MAX_MONTHS_AHEAD).contains(months))
+        .ok_or_else(|| {
+            invalid_parameter(format!(
+                "months_ahead must be between 0 and {MAX_MONTHS_AHEAD}, not {}",
+                months_ahead.map_or_else(|| "NULL".to_owned(), |months| months.to_string())
+            ))
+        })?;
     if retention.is_some_and(|retention| retention.as_micros() <= 0) {
         return Err(
             invalid_parameter("retention must be longer than nothing").set_hint(
