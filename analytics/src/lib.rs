@@ -17,6 +17,7 @@
 
 pub mod aggregation;
 pub mod anomalies;
+pub mod budget;
 pub mod codec;
 pub mod data_preparation;
 pub mod data_quality;
