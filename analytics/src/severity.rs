@@ -102,7 +102,10 @@ mod tests {
     #[test]
     fn names_round_trip_and_order_is_badness() {
         let all = ["none", "low", "medium", "high", "critical"];
-        let parsed: Vec<_> = all.iter().map(|name| Severity::parse(name).unwrap()).collect();
+        let parsed: Vec<_> = all
+            .iter()
+            .map(|name| Severity::parse(name).unwrap())
+            .collect();
         assert!(parsed.is_sorted());
         for (severity, name) in parsed.iter().zip(all) {
             assert_eq!(severity.as_str(), name);

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::null::{Null, chi_square_upper};
+use super::null::Null;
 use super::psi::{occupied, population_stability_index};
 use super::{Drift, Measurement, Metric};
 use crate::severity::Severity;
+use crate::statistics::special::chi_square_upper;
 
 /// How often each category occurs in a sample.
 pub type Counts = BTreeMap<String, u64>;

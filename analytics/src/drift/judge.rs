@@ -28,7 +28,9 @@ pub fn judge(subjects: &mut [&mut [Measurement]], settings: &Drift, adjust: bool
             .guard
             .is_some_and(|p| p < settings.significance());
         measurement.severity = if significant {
-            settings.bounds(measurement.metric).classify(measurement.effect)
+            settings
+                .bounds(measurement.metric)
+                .classify(measurement.effect)
         } else {
             Severity::None
         };

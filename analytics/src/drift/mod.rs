@@ -14,7 +14,7 @@ mod psi;
 
 pub use categorical::{Counts, categorical, missing};
 pub use judge::judge;
-pub use numeric::{numeric, normalized_wasserstein};
+pub use numeric::{normalized_wasserstein, numeric};
 pub use performance::{classification, regression};
 pub use psi::{Bins, jensen_shannon_distance, population_stability_index};
 

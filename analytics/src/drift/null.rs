@@ -6,7 +6,8 @@
 //! nats) is an eighth of the index to second order.
 
 use statrs::distribution::{ChiSquared, ContinuousCDF};
-use statrs::function::gamma::gamma_ur;
+
+use crate::statistics::special::chi_square_upper;
 
 /// The chi-square null distribution of a distance between two binned samples.
 #[derive(Debug, Clone, Copy)]
@@ -46,16 +47,5 @@ impl Null {
         ChiSquared::new(self.degrees).map_or(f64::INFINITY, |chi_square| {
             chi_square.inverse_cdf(1.0 - significance) * self.scale
         })
-    }
-}
-
-/// Upper tail of the chi-square distribution.
-pub(super) fn chi_square_upper(statistic: f64, degrees: f64) -> f64 {
-    if statistic <= 0.0 {
-        1.0
-    } else if statistic.is_infinite() {
-        0.0
-    } else {
-        gamma_ur(degrees / 2.0, statistic / 2.0).clamp(0.0, 1.0)
     }
 }

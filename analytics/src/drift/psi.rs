@@ -129,7 +129,10 @@ pub fn jensen_shannon_distance(reference: &[u64], current: &[u64]) -> Option<f64
 
 /// From a divergence in nats to the distance in base 2.
 pub(super) fn distance(divergence: f64) -> f64 {
-    (divergence / std::f64::consts::LN_2).max(0.0).sqrt().min(1.0)
+    (divergence / std::f64::consts::LN_2)
+        .max(0.0)
+        .sqrt()
+        .min(1.0)
 }
 
 fn totals(pairs: &[(f64, f64)]) -> Option<(f64, f64)> {
