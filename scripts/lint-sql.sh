@@ -64,7 +64,6 @@ statements() {
 if [ ${#all_sql[@]} -gt 0 ]; then
     grep -nP '\t|[ ]+$' "${all_sql[@]}" /dev/null | report "tab or trailing blank" || true
     code '(?i)\bas\s+enum\b' "${all_sql[@]}" | report "enum type (status and kind columns are text with CHECK: enum operators are not leakproof)"
-    code '(?i)\btimestamp\b(?!\s+with\s+time\s+zone)' "${all_sql[@]}" | report "timestamp without time zone"
     roles='viewer|staff|analyst|manager|owner|group_reader|operator'
     code "(?i)\\b(from|join|into|update|references|table|view)\\s+(only\\s+|if\\s+not\\s+exists\\s+|if\\s+exists\\s+)?sop_(?!ml\\.|ml_storage\\.|ml_($roles)\\b)[a-z_]+" \
         "${all_sql[@]}" | report "name without its schema"
@@ -86,6 +85,8 @@ for file in "${migrations[@]}" "${idempotent[@]}"; do
 done
 
 for file in "${migrations[@]}"; do
+    statements "$file" | grep -iP '^\d+\t(create|alter) table\b.*\btimestamp\b(?! with time zone)' | sed "s|^|$file:|" | cut -c 1-120 |
+        report "column of type timestamp without time zone" || true
     statements "$file" | awk -F'\t' -v file="$file" '
         { upper = toupper($2) }
         upper ~ /^CREATE (OR REPLACE )?(FUNCTION|PROCEDURE|VIEW|MATERIALIZED VIEW|TRIGGER|CONSTRAINT TRIGGER|POLICY|RULE)/ ||
