@@ -34,7 +34,7 @@ stage() { # TITLE COMMAND…
     shift
     number=$((number + 1))
     say ""
-    say "[$number/7] $title"
+    say "[$number/8] $title"
     "$@"
     elapsed=$((${EPOCHREALTIME/./} - started))
     stages+=("$title")
@@ -79,6 +79,10 @@ SELECT step, restaurants, rows_in, rows_out, round(elapsed_ms)::bigint AS elapse
   FROM sop_ml.run_daily_ml_aggregation(NULL, :'day');
 SQL
 }
+late_rows() {
+    load late
+    nightly
+}
 report() {
     psql -v day="$day" -P null='' -f demo/report.sql
 }
@@ -91,6 +95,7 @@ stage "CREATE EXTENSION sop_ml" create_extension
 stage "Load generated data: 5 restaurants, 120 days" load generate
 stage "Load real data: inspections, deliveries, orders" load real
 stage "Nightly run for $day: SELECT * FROM sop_ml.run_daily_ml_aggregation(NULL, '$day')" nightly
+stage "Late rows arrive; the run is repeated and picks them up" late_rows
 stage "Results" report
 
 say ""

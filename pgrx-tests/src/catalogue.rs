@@ -1,6 +1,6 @@
 //! What the catalogues say: relations, contents and rights, in a form that two databases can be compared by.
 
-use crate::Database;
+use crate::{Database, describe};
 
 /// A relation in one of the two schemas.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub fn contents(database: &Database) -> Vec<(String, i64, String)> {
                     ),
                     &[],
                 )
-                .unwrap_or_else(|error| panic!("{name}: {error:?}"));
+                .unwrap_or_else(|error| panic!("{name}: {}", describe(&error)));
             (name, row.get(0), row.get(1))
         })
         .collect()

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::{Database, workspace};
 
@@ -87,8 +87,10 @@ impl Cluster {
     /// When the extension cannot be created.
     #[must_use]
     pub fn database_with_extension(&self, name: &str) -> Database {
-        let mut template = self.template.lock().expect("no test died while it made the template");
+        // A test that died while it made the template left it unmade: the next one tries again and says why.
+        let mut template = self.template.lock().unwrap_or_else(PoisonError::into_inner);
         let source = *template.get_or_insert_with(|| {
+            self.superuser_run("DROP DATABASE IF EXISTS sop_ml_template");
             let database = self.database("sop_ml_template");
             database.run("CREATE EXTENSION sop_ml");
             "sop_ml_template"
@@ -98,11 +100,14 @@ impl Cluster {
     }
 
     fn copy(&self, name: &str, template: &str) -> Database {
-        let postgres = Database::new(self, "postgres");
-        postgres.run(&format!(
+        self.superuser_run(&format!(
             "CREATE DATABASE \"{name}\" TEMPLATE \"{template}\" ENCODING 'UTF8'"
         ));
         Database::new(self, name)
+    }
+
+    fn superuser_run(&self, statement: &str) {
+        Database::new(self, "postgres").run(statement);
     }
 }
 

@@ -58,7 +58,7 @@ impl Database {
     pub fn connect(&self, role: &str) -> Client {
         self.config(role)
             .connect(NoTls)
-            .unwrap_or_else(|error| panic!("no connection to {} as {role}: {error:?}", self.name))
+            .unwrap_or_else(|error| panic!("no connection to {} as {role}: {}", self.name, describe(&error)))
     }
 
     /// A connection as superuser.
@@ -74,7 +74,7 @@ impl Database {
     pub fn run(&self, statements: &str) {
         self.superuser()
             .batch_execute(statements)
-            .unwrap_or_else(|error| panic!("in {}: {statements}: {error:?}", self.name));
+            .unwrap_or_else(|error| panic!("in {}: {statements}: {}", self.name, describe(&error)));
     }
 
     /// The rows of a query, as superuser.
@@ -85,7 +85,7 @@ impl Database {
     pub fn query(&self, statement: &str) -> Vec<Row> {
         self.superuser()
             .query(statement, &[])
-            .unwrap_or_else(|error| panic!("in {}: {statement}: {error:?}", self.name))
+            .unwrap_or_else(|error| panic!("in {}: {statement}: {}", self.name, describe(&error)))
     }
 
     /// The first column of a query that returns text, as superuser.
@@ -168,6 +168,22 @@ impl Database {
             text: String::from_utf8_lossy(&output.stdout).into_owned(),
         }
     }
+}
+
+/// An error in one line: SQLSTATE, message, hint and where it happened.
+#[must_use]
+pub fn describe(error: &postgres::Error) -> String {
+    error.as_db_error().map_or_else(
+        || format!("{error:?}"),
+        |raised| {
+            let mut text = format!("{} {}", raised.code().code(), raised.message());
+            for part in [raised.hint(), raised.where_()].into_iter().flatten() {
+                text.push_str(" | ");
+                text.push_str(part);
+            }
+            text
+        },
+    )
 }
 
 /// The SQLSTATE of an error that the server raised; empty when the error came from elsewhere.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use postgres::Client;
 
-use crate::{Database, catalogue};
+use crate::{Database, catalogue, describe};
 
 /// A restaurant of the tests and the login role that owns it.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ pub fn fill(database: &Database) -> Vec<String> {
                 role = tenant.role,
                 id = tenant.restaurant_id
             ))
-            .unwrap_or_else(|error| panic!("tenant {}: {error:?}", tenant.role));
+            .unwrap_or_else(|error| panic!("tenant {}: {}", tenant.role, describe(&error)));
     }
     let mut waiting: Vec<_> = catalogue::relations(database)
         .into_iter()
@@ -93,10 +93,10 @@ pub fn fill(database: &Database) -> Vec<String> {
 }
 
 fn fill_table(client: &mut Client, table: &str, partitioned: bool) -> Result<(), String> {
-    let columns = required_columns(client, table).map_err(|error| format!("{error:?}"))?;
+    let columns = required_columns(client, table).map_err(|error| describe(&error))?;
     let mut transaction = client
         .transaction()
-        .map_err(|error| format!("{error:?}"))?;
+        .map_err(|error| describe(&error))?;
     for tenant in TENANTS {
         let times: &[&str] = if partitioned {
             &["now()", "timestamptz '2001-02-03 04:05:06+00'"]
@@ -117,10 +117,10 @@ fn fill_table(client: &mut Client, table: &str, partitioned: bool) -> Result<(),
                     ),
                     &[],
                 )
-                .map_err(|error| format!("{error:?}"))?;
+                .map_err(|error| describe(&error))?;
         }
     }
-    transaction.commit().map_err(|error| format!("{error:?}"))
+    transaction.commit().map_err(|error| describe(&error))
 }
 
 fn required_columns(client: &mut Client, table: &str) -> Result<Vec<Column>, postgres::Error> {

@@ -17,7 +17,7 @@ pub mod pages;
 pub mod schema_doc;
 
 pub use cluster::{Cluster, shared};
-pub use database::{Database, Output, sqlstate};
+pub use database::{Database, Output, describe, sqlstate};
 
 use std::path::{Path, PathBuf};
 
