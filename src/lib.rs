@@ -20,6 +20,7 @@ mod sop_type;
 
 mod aggregation;
 mod anomalies;
+mod arguments;
 mod arrays;
 mod data_preparation;
 mod data_quality;
@@ -35,6 +36,7 @@ mod sql;
 mod statistics;
 mod subtransaction;
 mod tenancy;
+mod trend;
 
 ::pgrx::pg_module_magic!(name, version);
 
