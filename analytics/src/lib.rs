@@ -25,5 +25,6 @@ pub mod drift;
 pub mod error;
 pub mod features;
 pub mod progress;
+pub mod severity;
 pub mod statistics;
 pub mod trend;

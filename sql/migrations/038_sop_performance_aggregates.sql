@@ -1,4 +1,4 @@
--- 038 performance aggregates: what each metric did per SOP and local period, where it is heading, and what it should be.
+-- 038 performance aggregates: what each metric did per SOP and local period, where it is heading, what it should be.
 -- The daily and weekly summaries over these tables are materialized views, made by sql/idempotent/200_views.sql.
 
 -- Whole buckets are recomputed and replaced, so updates dominate: no measure is indexed, and pages keep room for
@@ -165,7 +165,7 @@ CREATE TABLE sop_ml.sop_performance_baselines (
     value_per_unit     float8,
     intervention_cost  float8,
     impact_currency    text,
-    set_by             text NOT NULL DEFAULT session_user,
+    set_by             text NOT NULL DEFAULT current_user,
     reason             text NOT NULL DEFAULT '',
     valid_from         timestamptz NOT NULL DEFAULT now(),
     valid_until        timestamptz,
