@@ -16,5 +16,6 @@ pub(crate) fn parse<T: DeserializeOwned + Default>(options: Option<JsonB>) -> Pg
         return Err(invalid_parameter("options must be a JSON object")
             .set_hint("For example: '{\"seed\": 7}'."));
     }
-    serde_json::from_value(value).map_err(|error| invalid_parameter(format!("invalid options: {error}")))
+    serde_json::from_value(value)
+        .map_err(|error| invalid_parameter(format!("invalid options: {error}")))
 }

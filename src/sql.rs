@@ -16,7 +16,9 @@ pub(crate) fn select<T>(
     mut row: impl FnMut(&Row<'_>) -> PgResult<T>,
 ) -> PgResult<Vec<T>> {
     Spi::connect(|client| {
-        let table = client.select(statement, None, arguments).map_err(from_spi)?;
+        let table = client
+            .select(statement, None, arguments)
+            .map_err(from_spi)?;
         let mut rows = Vec::new();
         rows.try_reserve(table.len())
             .map_err(|error| internal(error.to_string()))?;
@@ -43,7 +45,9 @@ pub(crate) fn modify<T>(
     mut row: impl FnMut(&Row<'_>) -> PgResult<T>,
 ) -> PgResult<Vec<T>> {
     Spi::connect_mut(|client| {
-        let table = client.update(statement, None, arguments).map_err(from_spi)?;
+        let table = client
+            .update(statement, None, arguments)
+            .map_err(from_spi)?;
         let mut rows = Vec::new();
         for tuple in table {
             rows.push(row(&Row(tuple))?);
@@ -55,7 +59,9 @@ pub(crate) fn modify<T>(
 /// Runs a writing statement for its effect and returns how many rows it touched; only for functions marked `volatile`.
 pub(crate) fn execute(statement: &str, arguments: &[DatumWithOid<'_>]) -> PgResult<i64> {
     Spi::connect_mut(|client| {
-        let table = client.update(statement, None, arguments).map_err(from_spi)?;
+        let table = client
+            .update(statement, None, arguments)
+            .map_err(from_spi)?;
         i64::try_from(table.len()).map_err(|error| internal(error.to_string()))
     })
 }

@@ -1,0 +1,40 @@
+//! Lists the SQL files that `install()` runs, so that adding one means adding a file.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs, io};
+
+/// Writes `pub(crate) const NAME: &[(&str, &str)]` with the name and the text of every `.sql` file in `directory`, in
+/// name order.
+fn list(directory: &str, constant: &str, out: &mut String) -> io::Result<()> {
+    println!("cargo::rerun-if-changed={directory}");
+    let root = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
+    let mut names = Vec::new();
+    for entry in fs::read_dir(Path::new(&root).join(directory))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".sql") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    writeln!(out, "pub(crate) const {constant}: &[(&str, &str)] = &[").map_err(io::Error::other)?;
+    for name in names {
+        writeln!(
+            out,
+            "    ({:?}, include_str!({:?})),",
+            name.trim_end_matches(".sql"),
+            Path::new(&root).join(directory).join(&name)
+        )
+        .map_err(io::Error::other)?;
+    }
+    out.push_str("];\n");
+    Ok(())
+}
+
+fn main() -> io::Result<()> {
+    let mut out = String::new();
+    list("sql/migrations", "MIGRATIONS", &mut out)?;
+    list("sql/idempotent", "IDEMPOTENT", &mut out)?;
+    let target = env::var("OUT_DIR").map_err(io::Error::other)?;
+    fs::write(Path::new(&target).join("sql_files.rs"), out)
+}

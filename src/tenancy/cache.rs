@@ -1,0 +1,206 @@
+//! The backend's memory of who the caller is.
+//!
+//! Valid as long as everything it was worked out from is unchanged: the settings, the outer and the session user, the
+//! claims of a gateway, and (through invalidation messages) memberships and role grants. Checked by comparing bytes, not
+//! by copying settings: policies ask once per row.
+
+use std::cell::RefCell;
+use std::ffi::CStr;
+
+use pgrx::PgMemoryContexts;
+use pgrx::callconv::{BoxRet, FcInfo};
+use pgrx::pgrx_sql_entity_graph::metadata::{
+    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
+};
+use pgrx::prelude::*;
+
+use super::context::{self, Context};
+use crate::error::PgResult;
+use crate::settings;
+
+unsafe extern "C" {
+    // pgrx guards every server function against `ereport`; these two only read a variable, and the guard would cost more
+    // than the whole look-up.
+    #[link_name = "GetOuterUserId"]
+    fn outer_user_id() -> pg_sys::Oid;
+    #[link_name = "GetSessionUserId"]
+    fn session_user_id() -> pg_sys::Oid;
+}
+
+/// What a context was worked out from.
+struct Key {
+    outer_user: pg_sys::Oid,
+    session_user: pg_sys::Oid,
+    restaurant_id: Vec<u8>,
+    gateway_roles: Vec<u8>,
+    /// `request.jwt.claims`, only for sessions of gateway roles.
+    claims: Option<Vec<u8>>,
+}
+
+struct Entry {
+    key: Key,
+    context: Context,
+    /// `context.current` where a datum may point to until the transaction ends.
+    current: Option<pg_sys::Datum>,
+}
+
+thread_local! {
+    static ENTRY: RefCell<Option<Entry>> = const { RefCell::new(None) };
+}
+
+/// A uuid that lives in the transaction's memory: returned without allocating.
+pub(crate) struct CachedUuid(Option<pg_sys::Datum>);
+
+// SAFETY: the datum points to 16 bytes in TopTransactionContext, which outlives every use of a function's result.
+unsafe impl BoxRet for CachedUuid {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
+        match self.0 {
+            None => fcinfo.return_null(),
+            // SAFETY: see the impl.
+            Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
+        }
+    }
+}
+
+// SAFETY: the datum is a uuid.
+unsafe impl SqlTranslatable for CachedUuid {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(CachedUuid);
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("uuid"));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> =
+        Ok(ReturnsRef::One(SqlMappingRef::literal("uuid")));
+}
+
+/// The current restaurant for a policy: a few comparisons when nothing has changed.
+pub(crate) fn current_restaurant() -> PgResult<CachedUuid> {
+    refresh()?;
+    Ok(ENTRY.with_borrow(|entry| CachedUuid(entry.as_ref().and_then(|entry| entry.current))))
+}
+
+/// Calls `read` with the caller's context. `read` must not run statements: they may ask for the context themselves.
+pub(crate) fn with<T>(read: impl FnOnce(&Context) -> T) -> PgResult<T> {
+    refresh()?;
+    ENTRY.with_borrow(|entry| match entry {
+        Some(entry) => Ok(read(&entry.context)),
+        None => Err(crate::error::internal(
+            "the caller's context was dropped while it was read",
+        )),
+    })
+}
+
+fn refresh() -> PgResult<()> {
+    // SAFETY: both read one variable of this backend and cannot fail.
+    let (outer_user, session_user) = unsafe { (outer_user_id(), session_user_id()) };
+    let valid = ENTRY.with_borrow(|entry| {
+        entry.as_ref().is_some_and(|entry| {
+            let key = &entry.key;
+            key.outer_user == outer_user
+                && key.session_user == session_user
+                && key.restaurant_id == settings::restaurant_id()
+                && key.gateway_roles == settings::gateway_roles()
+                && (key.claims.is_none() || key.claims.as_deref() == Some(&*claims()))
+        })
+    });
+    if valid {
+        return Ok(());
+    }
+    let key = Key {
+        outer_user,
+        session_user,
+        restaurant_id: settings::restaurant_id().to_vec(),
+        gateway_roles: settings::gateway_roles().to_vec(),
+        claims: is_gateway(session_user).then(claims),
+    };
+    let context = context::look_up(outer_user, key.claims.as_deref())?;
+    let current = context.current.and_then(|id| {
+        // SAFETY: switches back when the closure returns; the allocation lives as long as the transaction, and so does
+        // the entry that points to it.
+        unsafe { PgMemoryContexts::TopTransactionContext.switch_to(|_| id.into_datum()) }
+    });
+    ENTRY.set(Some(Entry {
+        key,
+        context,
+        current,
+    }));
+    Ok(())
+}
+
+/// Whether `sop_ml.gateway_roles` lists the session's login role.
+fn is_gateway(session_user: pg_sys::Oid) -> bool {
+    let listed = settings::gateway_roles();
+    if listed.is_empty() {
+        return false;
+    }
+    // SAFETY: a catalogue look-up inside a transaction; NULL when the role was dropped meanwhile.
+    let name = unsafe {
+        let name = pg_sys::GetUserNameFromId(session_user, true);
+        if name.is_null() {
+            return false;
+        }
+        CStr::from_ptr(name).to_bytes().to_vec()
+    };
+    listed
+        .split(|byte| *byte == b',')
+        .any(|role| role.trim_ascii() == name)
+}
+
+/// The convention of PostgREST and Supabase: the verified claims of the request as JSON.
+fn claims() -> Vec<u8> {
+    // SAFETY: the name is a constant; a missing setting gives NULL; the value is copied at once.
+    unsafe {
+        let value = pg_sys::GetConfigOption(c"request.jwt.claims".as_ptr(), true, false);
+        if value.is_null() {
+            Vec::new()
+        } else {
+            CStr::from_ptr(value).to_bytes().to_vec()
+        }
+    }
+}
+
+fn forget() {
+    // A callback may run while an error unwinds through a reader: then the borrow is released before the next statement,
+    // and the end of the transaction forgets again.
+    ENTRY.with(|entry| {
+        if let Ok(mut entry) = entry.try_borrow_mut() {
+            *entry = None;
+        }
+    });
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_transaction_event(
+    _event: pg_sys::XactEvent::Type,
+    _argument: *mut core::ffi::c_void,
+) {
+    forget();
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_relation_change(_argument: pg_sys::Datum, _relation: pg_sys::Oid) {
+    // Which relation it was is not worth a look-up: DDL is rare, and so are membership changes.
+    forget();
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_role_change(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
+    forget();
+}
+
+/// Hooks the cache into the ends of transactions and into invalidation messages; called once per backend.
+pub(crate) fn register() {
+    // SAFETY: the callbacks are guarded, live as long as the library, and take no argument.
+    unsafe {
+        pg_sys::RegisterXactCallback(Some(on_transaction_event), std::ptr::null_mut());
+        pg_sys::CacheRegisterRelcacheCallback(Some(on_relation_change), pg_sys::Datum::from(0));
+        for cache in [
+            pg_sys::SysCacheIdentifier::AUTHMEMROLEMEM,
+            pg_sys::SysCacheIdentifier::AUTHOID,
+        ] {
+            pg_sys::CacheRegisterSyscacheCallback(
+                cache as i32,
+                Some(on_role_change),
+                pg_sys::Datum::from(0),
+            );
+        }
+    }
+}
