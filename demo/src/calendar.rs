@@ -19,7 +19,9 @@ pub fn last_day() -> NaiveDate {
 
 /// Day number `index` of the history, from 0.
 pub fn day(index: u64) -> NaiveDate {
-    FIRST_DAY.checked_add_days(Days::new(index)).unwrap_or(FIRST_DAY)
+    FIRST_DAY
+        .checked_add_days(Days::new(index))
+        .unwrap_or(FIRST_DAY)
 }
 
 /// All days in order with their numbers.
@@ -43,7 +45,9 @@ pub(crate) fn instant(zone: Tz, day: NaiveDate, seconds: f64) -> DateTime<Utc> {
 }
 
 fn resolve(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
-    zone.from_local_datetime(&local).earliest().map(|at| at.with_timezone(&Utc))
+    zone.from_local_datetime(&local)
+        .earliest()
+        .map(|at| at.with_timezone(&Utc))
 }
 
 #[cfg(test)]
@@ -62,7 +66,9 @@ mod tests {
     fn local_clocks_follow_daylight_saving() {
         let at = |zone, month, day, hour: f64| {
             let day = NaiveDate::from_ymd_opt(2026, month, day).unwrap();
-            instant(zone, day, hour * 3600.0).format("%m-%d %H:%M").to_string()
+            instant(zone, day, hour * 3600.0)
+                .format("%m-%d %H:%M")
+                .to_string()
         };
         assert_eq!(at(Tz::Asia__Bangkok, 3, 1, 10.0), "03-01 03:00");
         assert_eq!(at(Tz::Europe__Berlin, 3, 28, 10.0), "03-28 09:00");

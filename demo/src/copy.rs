@@ -13,9 +13,17 @@ pub(crate) struct Block<'a, W: Write> {
 }
 
 /// Opens `COPY table (columns) FROM stdin`.
-pub(crate) fn block<'a, W: Write>(out: &'a mut W, table: &str, columns: &str) -> io::Result<Block<'a, W>> {
+pub(crate) fn block<'a, W: Write>(
+    out: &'a mut W,
+    table: &str,
+    columns: &str,
+) -> io::Result<Block<'a, W>> {
     writeln!(out, "COPY {table} ({columns}) FROM stdin;")?;
-    Ok(Block { out, line: String::new(), rows: 0 })
+    Ok(Block {
+        out,
+        line: String::new(),
+        rows: 0,
+    })
 }
 
 impl<W: Write> Block<'_, W> {

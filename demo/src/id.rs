@@ -18,8 +18,14 @@ impl Id {
 
     /// A name within a space: version 8 of RFC 9562, made as version 5 is, but with SHA-256.
     pub fn named(space: Id, name: &str) -> Self {
-        let digest = Sha256::new().chain_update(space.0.to_be_bytes()).chain_update(name).finalize();
-        let value = digest.iter().take(16).fold(0_u128, |value, byte| value << 8 | u128::from(*byte));
+        let digest = Sha256::new()
+            .chain_update(space.0.to_be_bytes())
+            .chain_update(name)
+            .finalize();
+        let value = digest
+            .iter()
+            .take(16)
+            .fold(0_u128, |value, byte| value << 8 | u128::from(*byte));
         let version = value & !(0xf << 76) | 0x8 << 76;
         Self(version & !(0x3 << 62) | 0x2 << 62)
     }

@@ -10,7 +10,10 @@ pub(crate) struct Random(ChaCha8Rng);
 impl Random {
     /// The stream of one purpose under one seed.
     pub(crate) fn new(seed: u64, purpose: &str) -> Self {
-        let digest = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(purpose).finalize();
+        let digest = Sha256::new()
+            .chain_update(seed.to_le_bytes())
+            .chain_update(purpose)
+            .finalize();
         Self(ChaCha8Rng::from_seed(digest.into()))
     }
 
@@ -59,11 +62,6 @@ impl Random {
         events
     }
 
-    /// One of the items, each as likely as the others.
-    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
-        items.get(self.below(items.len()))
-    }
-
     /// The index of one of the weights, drawn in proportion to them.
     pub(crate) fn weighted(&mut self, weights: &[f64]) -> usize {
         let mut rest = self.unit() * weights.iter().sum::<f64>();
@@ -99,8 +97,16 @@ mod tests {
         let mean = |draws: &[f64]| draws.iter().sum::<f64>() / draws.len() as f64;
         let normal: Vec<f64> = (0..n).map(|_| random.normal(5.0, 2.0)).collect();
         let centre = mean(&normal);
-        let variance = mean(&normal.iter().map(|x| (x - centre).powi(2)).collect::<Vec<_>>());
-        assert!((centre - 5.0).abs() < 0.06 && (variance - 4.0).abs() < 0.2, "{centre} {variance}");
+        let variance = mean(
+            &normal
+                .iter()
+                .map(|x| (x - centre).powi(2))
+                .collect::<Vec<_>>(),
+        );
+        assert!(
+            (centre - 5.0).abs() < 0.06 && (variance - 4.0).abs() < 0.2,
+            "{centre} {variance}"
+        );
         for rate in [0.7, 12.0, 80.0] {
             let counts: Vec<f64> = (0..n).map(|_| f64::from(random.count(rate))).collect();
             assert!((mean(&counts) / rate - 1.0).abs() < 0.04, "{rate}");

@@ -46,7 +46,8 @@ impl Restaurant {
 
     /// Whether the restaurant is closed on that day.
     pub(crate) fn is_closed(&self, day: NaiveDate) -> bool {
-        self.closed_between().is_some_and(|(first, last)| (first..=last).contains(&day))
+        self.closed_between()
+            .is_some_and(|(first, last)| (first..=last).contains(&day))
     }
 
     /// The id of a thing that belongs to this restaurant.
@@ -69,7 +70,11 @@ pub const RESTAURANTS: [Restaurant; 5] = [
         closes: 22,
         orders_per_hour: 34.0,
         labour_cost: 110.0,
-        closure: Some(Closure { first: (2026, 4, 13), last: (2026, 4, 15), reason: "Songkran" }),
+        closure: Some(Closure {
+            first: (2026, 4, 13),
+            last: (2026, 4, 15),
+            reason: "Songkran",
+        }),
     },
     Restaurant {
         id: Id::fixed(0xd0000000_0000_5000_8000_000000000002),
@@ -250,7 +255,11 @@ pub(crate) fn staff(seed: u64, restaurant: &Restaurant) -> Vec<Person> {
                 job,
                 weights,
                 skill: trained + random.between(0.0, 0.5),
-                language: if random.chance(0.8) { restaurant.language } else { "en" },
+                language: if random.chance(0.8) {
+                    restaurant.language
+                } else {
+                    "en"
+                },
                 hired_days_ago: 30 + random.below(2000) as i64,
                 opted_out: index + 3 >= STAFF,
                 days_off: [index % 7, (index + 3) % 7],
@@ -273,12 +282,20 @@ mod tests {
             assert!(ids.insert(restaurant.id));
             let people = staff(1, restaurant);
             assert_eq!(people.iter().filter(|person| person.opted_out).count(), 3);
-            assert!(people.iter().all(|person| person.days_off[0] != person.days_off[1]));
+            assert!(
+                people
+                    .iter()
+                    .all(|person| person.days_off[0] != person.days_off[1])
+            );
             assert!(people.iter().all(|person| ids.insert(person.id)));
             let procedures = procedures(1, restaurant);
             assert_eq!(procedures.len(), 40);
             assert!(procedures.iter().all(|procedure| ids.insert(procedure.id)));
-            assert!(procedures.iter().any(|procedure| procedure.title == GROWING_PROCEDURE));
+            assert!(
+                procedures
+                    .iter()
+                    .any(|procedure| procedure.title == GROWING_PROCEDURE)
+            );
         }
     }
 }
