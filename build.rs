@@ -32,6 +32,11 @@ fn list(directory: &str, constant: &str, out: &mut String) -> io::Result<()> {
 }
 
 fn main() -> io::Result<()> {
+    // cargo-pgrx finds the SQL of functions and types in a linker section that nothing refers to; it would pass this flag
+    // to the whole build, and so compile every dependency a second time beside plain cargo's.
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,--no-gc-sections");
+    }
     let mut out = String::new();
     list("sql/migrations", "MIGRATIONS", &mut out)?;
     list("sql/idempotent", "IDEMPOTENT", &mut out)?;

@@ -52,7 +52,10 @@ impl Drop for OutsideMembership {
 /// `sql/idempotent` again; one transaction, one run at a time. Superuser or owner of the extension only.
 #[pg_extern(volatile)]
 #[search_path(pg_catalog, pg_temp)]
-fn install() -> PgResult<TableIterator<'static, (name!(file, String), name!(action, String))>> {
+fn install() -> Result<
+    TableIterator<'static, (name!(file, String), name!(action, String))>,
+    pg_sys::panic::ErrorReport,
+> {
     require_owner()?;
     let _outside = OutsideMembership::enter();
     run_script("SELECT pg_catalog.set_config('client_min_messages', 'warning', true)")?;

@@ -82,3 +82,77 @@ fn sqlstate(code: Code) -> String {
         })
         .collect()
 }
+
+#[cfg(any(test, feature = "pg_test"))]
+#[pgrx::pg_schema]
+mod tests {
+    use pgrx::prelude::*;
+
+    use super::isolated;
+    use crate::error::invalid_parameter;
+    use crate::sql;
+
+    fn rows() -> i64 {
+        sql::select_one("SELECT count(*) FROM kept", &[], |row| row.required(1))
+            .unwrap()
+            .unwrap()
+    }
+
+    fn insert() -> crate::error::PgResult<i64> {
+        sql::execute("INSERT INTO kept VALUES (1)", &[])
+    }
+
+    #[pg_test]
+    fn success_keeps_its_effects_and_failure_loses_them() {
+        Spi::run("CREATE TEMPORARY TABLE kept (a int)").unwrap();
+        assert!(isolated(insert).is_ok());
+        let server = isolated(|| {
+            insert()?;
+            sql::execute("SELECT 1 / 0", &[])
+        });
+        assert_eq!(server.unwrap_err().sqlstate, "22012");
+        let own = isolated::<()>(|| {
+            insert()?;
+            Err(invalid_parameter("horizon must be positive"))
+        });
+        let own = own.unwrap_err();
+        assert_eq!(
+            (own.sqlstate.as_str(), own.message.as_str()),
+            ("22023", "horizon must be positive")
+        );
+        let panicked = isolated::<()>(|| {
+            insert()?;
+            panic!("a bug")
+        });
+        assert_eq!(panicked.unwrap_err().sqlstate, "XX000");
+        assert_eq!(rows(), 1);
+        assert!(isolated(insert).is_ok());
+        assert_eq!(rows(), 2);
+    }
+
+    #[pg_test]
+    fn isolation_nests() {
+        Spi::run("CREATE TEMPORARY TABLE kept (a int)").unwrap();
+        let outer = isolated(|| {
+            insert()?;
+            let inner = isolated(|| {
+                insert()?;
+                sql::execute("SELECT 1 / 0", &[])
+            });
+            assert!(inner.is_err());
+            insert()
+        });
+        assert!(outer.is_ok());
+        assert_eq!(rows(), 2);
+    }
+
+    #[pg_test(error = "canceling statement due to user request")]
+    fn a_cancel_is_not_swallowed() {
+        let _ = isolated(|| {
+            sql::execute(
+                "SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(10)",
+                &[],
+            )
+        });
+    }
+}

@@ -70,7 +70,7 @@ CREATE TABLE sop_ml.sop_restaurant_members (
     is_primary    boolean NOT NULL DEFAULT false,
     valid_from    timestamptz NOT NULL DEFAULT now(),
     valid_until   timestamptz,
-    granted_by    text NOT NULL DEFAULT session_user,
+    granted_by    text NOT NULL DEFAULT current_user,
     grant_reason  text NOT NULL DEFAULT '',
     revoked_by    text,
     revoked_at    timestamptz,

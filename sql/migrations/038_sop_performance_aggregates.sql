@@ -165,7 +165,7 @@ CREATE TABLE sop_ml.sop_performance_baselines (
     value_per_unit     float8,
     intervention_cost  float8,
     impact_currency    text,
-    set_by             text NOT NULL DEFAULT session_user,
+    set_by             text NOT NULL DEFAULT current_user,
     reason             text NOT NULL DEFAULT '',
     valid_from         timestamptz NOT NULL DEFAULT now(),
     valid_until        timestamptz,

@@ -8,6 +8,8 @@
 mod access_level;
 mod cache;
 mod context;
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
 
 use pgrx::Uuid;
 use pgrx::prelude::*;

@@ -1,0 +1,172 @@
+-- Trigger functions. They live in sop_ml_storage, where nobody but the operator has USAGE, and are run by triggers alone.
+-- Those that touch what the writer has no right to run as sop_ml_operator, which is not bound by row-level security.
+
+-- Observations: which hours have to be rolled up again. Appending to a log without a key makes no writer wait for another.
+CREATE OR REPLACE FUNCTION sop_ml_storage.log_dirty_time_series() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
+        SELECT DISTINCT n.restaurant_id, 'time_series', date_bin('1 hour', n.observed_at, '2000-01-01 00:00:00+00')
+        FROM new_rows AS n;
+    ELSIF TG_OP = 'UPDATE' THEN
+        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
+        SELECT o.restaurant_id, 'time_series', date_bin('1 hour', o.observed_at, '2000-01-01 00:00:00+00')
+        FROM old_rows AS o
+        UNION
+        SELECT n.restaurant_id, 'time_series', date_bin('1 hour', n.observed_at, '2000-01-01 00:00:00+00')
+        FROM new_rows AS n;
+    ELSE
+        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
+        SELECT DISTINCT o.restaurant_id, 'time_series', date_bin('1 hour', o.observed_at, '2000-01-01 00:00:00+00')
+        FROM old_rows AS o;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.log_dirty_time_series() IS
+'Statement trigger of sop_time_series_data: appends the hours (UTC) whose observations changed to sop_ml_storage.dirty_buckets.';
+
+-- The same for interactions.
+CREATE OR REPLACE FUNCTION sop_ml_storage.log_dirty_interactions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
+        SELECT DISTINCT n.restaurant_id, 'interactions', date_bin('1 hour', n.occurred_at, '2000-01-01 00:00:00+00')
+        FROM new_rows AS n;
+    ELSIF TG_OP = 'UPDATE' THEN
+        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
+        SELECT o.restaurant_id, 'interactions', date_bin('1 hour', o.occurred_at, '2000-01-01 00:00:00+00')
+        FROM old_rows AS o
+        UNION
+        SELECT n.restaurant_id, 'interactions', date_bin('1 hour', n.occurred_at, '2000-01-01 00:00:00+00')
+        FROM new_rows AS n;
+    ELSE
+        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
+        SELECT DISTINCT o.restaurant_id, 'interactions', date_bin('1 hour', o.occurred_at, '2000-01-01 00:00:00+00')
+        FROM old_rows AS o;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.log_dirty_interactions() IS
+'Statement trigger of sop_user_interactions: appends the hours (UTC) whose interactions changed to sop_ml_storage.dirty_buckets.';
+
+-- Hypertables cannot move a row between chunks and barrier views have limits of their own, so a change of the key is
+-- refused everywhere instead of working on one storage only.
+CREATE OR REPLACE FUNCTION sop_ml_storage.refuse_time_series_key_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    RAISE EXCEPTION 'the key columns of sop_time_series_data never change'
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+              DETAIL = 'Key columns: restaurant_id, metric_name, sop_id, source, observed_at.',
+              HINT = 'DELETE the row and INSERT it with the right key.';
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.refuse_time_series_key_change() IS
+'Row trigger of sop_time_series_data: raises 55000 when an UPDATE would change a key column.';
+
+CREATE OR REPLACE FUNCTION sop_ml_storage.refuse_audit_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    RAISE EXCEPTION 'sop_audit_log is append-only: % is refused', TG_OP
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+              HINT = 'Write a new entry that corrects the earlier one.';
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.refuse_audit_change() IS
+'Statement trigger of sop_audit_log: raises 55000 on UPDATE, DELETE and TRUNCATE.';
+
+-- Whatever is written into the flag, the preference wins. The lock on the preference lets a concurrent change of it and
+-- this write see each other; for a preference that does not exist yet, follow_privacy_preference does it.
+CREATE OR REPLACE FUNCTION sop_ml_storage.set_personalization_flag() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$function$
+DECLARE
+    stated text;
+BEGIN
+    SELECT p.state INTO stated
+    FROM sop_ml.sop_privacy_preferences AS p
+    WHERE p.restaurant_id = NEW.restaurant_id AND p.user_id = NEW.user_id AND p.purpose = 'personalisation'
+    FOR SHARE;
+    NEW.personalization_opt_out := coalesce(stated = 'denied', false);
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.set_personalization_flag() IS
+'Row trigger of sop_user_profiles: personalization_opt_out is what sop_privacy_preferences says for the purpose personalisation.';
+
+-- A stated preference makes a profile where there is none: the unique key then makes this transaction and one that is
+-- inserting the same profile wait for each other, at every isolation level. A withdrawn preference makes no profile, so
+-- that erasing a person leaves nothing behind.
+CREATE OR REPLACE FUNCTION sop_ml_storage.follow_privacy_preference() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        UPDATE sop_ml.sop_user_profiles SET personalization_opt_out = false WHERE personalization_opt_out;
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        IF OLD.purpose = 'personalisation' AND (TG_OP = 'DELETE'
+                OR (NEW.restaurant_id, NEW.user_id, NEW.purpose) <> (OLD.restaurant_id, OLD.user_id, OLD.purpose)) THEN
+            UPDATE sop_ml.sop_user_profiles AS u SET personalization_opt_out = false
+            WHERE u.restaurant_id = OLD.restaurant_id AND u.user_id = OLD.user_id;
+        END IF;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        IF NEW.purpose = 'personalisation' THEN
+            INSERT INTO sop_ml.sop_user_profiles AS u (restaurant_id, user_id, personalization_opt_out)
+            VALUES (NEW.restaurant_id, NEW.user_id, NEW.state = 'denied')
+            ON CONFLICT (restaurant_id, user_id) DO UPDATE
+                SET personalization_opt_out = excluded.personalization_opt_out;
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.follow_privacy_preference() IS
+'Trigger of sop_privacy_preferences: carries the state of the purpose personalisation to sop_user_profiles.personalization_opt_out.';
+
+-- 1000 characters of title stay below the 8000 bytes of a notification, however they are escaped.
+CREATE OR REPLACE FUNCTION sop_ml_storage.announce_alert() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    PERFORM pg_notify('sop_ml_alerts', jsonb_build_object(
+        'restaurant_id', NEW.restaurant_id,
+        'alert_id', NEW.alert_id,
+        'severity', NEW.severity,
+        'source', NEW.source,
+        'title', left(NEW.title, 1000))::text);
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.announce_alert() IS
+'Row trigger of sop_alerts: announces each new alert on channel sop_ml_alerts as a JSON object (restaurant_id, alert_id, severity, source, title).';
+
+CREATE OR REPLACE FUNCTION sop_ml_storage.set_updated_at() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.set_updated_at() IS
+'Row trigger of every table with a column updated_at: the time of the transaction that changed the row.';
+
+REVOKE ALL ON FUNCTION sop_ml_storage.log_dirty_time_series(), sop_ml_storage.log_dirty_interactions(),
+    sop_ml_storage.refuse_time_series_key_change(), sop_ml_storage.refuse_audit_change(),
+    sop_ml_storage.set_personalization_flag(), sop_ml_storage.follow_privacy_preference(),
+    sop_ml_storage.announce_alert(), sop_ml_storage.set_updated_at() FROM PUBLIC;
+-- Least privilege: the definer is the operator, not the superuser who installs.
+ALTER FUNCTION sop_ml_storage.log_dirty_time_series() OWNER TO sop_ml_operator;
+ALTER FUNCTION sop_ml_storage.log_dirty_interactions() OWNER TO sop_ml_operator;
+ALTER FUNCTION sop_ml_storage.set_personalization_flag() OWNER TO sop_ml_operator;
+ALTER FUNCTION sop_ml_storage.follow_privacy_preference() OWNER TO sop_ml_operator;

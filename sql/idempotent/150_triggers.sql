@@ -1,0 +1,62 @@
+-- Which trigger runs where; the functions are in 100_functions.sql.
+
+-- One event per trigger: PostgreSQL allows transition tables only so.
+CREATE OR REPLACE TRIGGER sop_ml_dirty_insert AFTER INSERT ON sop_ml.sop_time_series_data
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_time_series();
+CREATE OR REPLACE TRIGGER sop_ml_dirty_update AFTER UPDATE ON sop_ml.sop_time_series_data
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_time_series();
+CREATE OR REPLACE TRIGGER sop_ml_dirty_delete AFTER DELETE ON sop_ml.sop_time_series_data
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_time_series();
+
+CREATE OR REPLACE TRIGGER sop_ml_dirty_insert AFTER INSERT ON sop_ml.sop_user_interactions
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_interactions();
+CREATE OR REPLACE TRIGGER sop_ml_dirty_update AFTER UPDATE ON sop_ml.sop_user_interactions
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_interactions();
+CREATE OR REPLACE TRIGGER sop_ml_dirty_delete AFTER DELETE ON sop_ml.sop_user_interactions
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_interactions();
+
+-- Statements that set a key column to the value it has are let through: upserts write whole rows.
+CREATE OR REPLACE TRIGGER sop_ml_key_is_fixed
+    BEFORE UPDATE OF restaurant_id, metric_name, sop_id, source, observed_at ON sop_ml.sop_time_series_data
+    FOR EACH ROW WHEN (OLD.restaurant_id <> NEW.restaurant_id OR OLD.metric_name <> NEW.metric_name
+        OR OLD.sop_id <> NEW.sop_id OR OLD.source <> NEW.source OR OLD.observed_at <> NEW.observed_at)
+    EXECUTE FUNCTION sop_ml_storage.refuse_time_series_key_change();
+
+CREATE OR REPLACE TRIGGER sop_ml_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON sop_ml.sop_audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.refuse_audit_change();
+-- Also where session_replication_role switches ordinary triggers off.
+ALTER TABLE sop_ml.sop_audit_log ENABLE ALWAYS TRIGGER sop_ml_append_only;
+
+CREATE OR REPLACE TRIGGER sop_ml_privacy_flag
+    BEFORE INSERT OR UPDATE OF restaurant_id, user_id, personalization_opt_out ON sop_ml.sop_user_profiles
+    FOR EACH ROW EXECUTE FUNCTION sop_ml_storage.set_personalization_flag();
+CREATE OR REPLACE TRIGGER sop_ml_privacy_follow AFTER INSERT OR UPDATE OR DELETE ON sop_ml.sop_privacy_preferences
+    FOR EACH ROW EXECUTE FUNCTION sop_ml_storage.follow_privacy_preference();
+CREATE OR REPLACE TRIGGER sop_ml_privacy_truncate AFTER TRUNCATE ON sop_ml.sop_privacy_preferences
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.follow_privacy_preference();
+
+CREATE OR REPLACE TRIGGER sop_ml_announce AFTER INSERT ON sop_ml.sop_alerts
+    FOR EACH ROW EXECUTE FUNCTION sop_ml_storage.announce_alert();
+
+DO $updated_at$
+DECLARE
+    table_name name;
+BEGIN
+    FOR table_name IN
+        SELECT c.relname
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'updated_at' AND NOT a.attisdropped
+        WHERE c.relnamespace = 'sop_ml'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p')
+        ORDER BY c.relname
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER sop_ml_updated_at BEFORE UPDATE ON sop_ml.%I FOR EACH ROW '
+            'EXECUTE FUNCTION sop_ml_storage.set_updated_at()', table_name);
+    END LOOP;
+END
+$updated_at$;

@@ -1,0 +1,85 @@
+-- Summaries for reports. Materialized views cannot have row-level security: they lie in sop_ml_storage, and the view of
+-- the same name in sop_ml shows of them what the caller may see. Views over tables run with the caller's rights.
+
+-- Keyed by bucket_start, not by the local day: a restaurant whose time zone is corrected has one day twice.
+CREATE MATERIALIZED VIEW IF NOT EXISTS sop_ml_storage.sop_daily_performance_summary AS
+SELECT a.restaurant_id, a.metric_name, a.sop_id, a.local_date, a.bucket_start, a.bucket_end, a.is_closed,
+       a.n, a.total, a.mean, a.mean_low, a.mean_high, a.stddev, a.minimum, a.maximum, a.p50, a.p95,
+       a.numerator, a.denominator, a.rate, a.rate_low, a.rate_high, a.distinct_users,
+       a.previous_mean, a.previous_difference, a.previous_percent, a.previous_p_value, a.previous_effect_size,
+       a.baseline_mean, a.baseline_difference, a.baseline_percent, a.baseline_p_value, a.baseline_effect_size,
+       a.baseline_verdict, a.business_impact, a.impact_currency, a.roi, a.quality_score, a.computed_at
+FROM sop_ml.sop_performance_aggregates AS a
+WHERE a.grain = 'day' AND a.local_date >= (now() AT TIME ZONE 'UTC')::date - 400
+WITH DATA;
+CREATE UNIQUE INDEX IF NOT EXISTS sop_daily_performance_summary_key
+    ON sop_ml_storage.sop_daily_performance_summary (restaurant_id, metric_name, sop_id, bucket_start);
+CREATE INDEX IF NOT EXISTS sop_daily_performance_summary_day_idx
+    ON sop_ml_storage.sop_daily_performance_summary (restaurant_id, local_date);
+ALTER MATERIALIZED VIEW sop_ml_storage.sop_daily_performance_summary OWNER TO sop_ml_operator;
+
+-- The newest trend of each series in each local week. A time zone that the server does not know counts as UTC, so that
+-- one restaurant's mistake does not stop the refresh for all.
+CREATE MATERIALIZED VIEW IF NOT EXISTS sop_ml_storage.sop_weekly_performance_trends AS
+SELECT DISTINCT ON (t.restaurant_id, t.metric_name, t.sop_id, t.week_start, t.grain, t.method)
+       t.restaurant_id, t.metric_name, t.sop_id, t.week_start, t.grain, t.method, t.period_start, t.period_end, t.n,
+       t.direction, t.significance, t.slope, t.slope_low, t.slope_high, t.percent_per_period, t.tau, t.statistic,
+       t.p_value, t.r2, t.mean_level, t.verdict, t.computed_at
+FROM (
+    SELECT s.*, date_trunc('week', (s.period_end - interval '1 microsecond') AT TIME ZONE coalesce(z.name, 'UTC'))::date
+                    AS week_start
+    FROM sop_ml.sop_performance_trends AS s
+    LEFT JOIN sop_ml.sop_restaurants AS r ON r.restaurant_id = s.restaurant_id
+    LEFT JOIN pg_catalog.pg_timezone_names AS z ON z.name = r.time_zone
+    WHERE s.period_end >= now() - interval '104 weeks'
+) AS t
+ORDER BY t.restaurant_id, t.metric_name, t.sop_id, t.week_start, t.grain, t.method, t.period_end DESC,
+         t.period_start DESC
+WITH DATA;
+CREATE UNIQUE INDEX IF NOT EXISTS sop_weekly_performance_trends_key
+    ON sop_ml_storage.sop_weekly_performance_trends (restaurant_id, metric_name, sop_id, week_start, grain, method);
+CREATE INDEX IF NOT EXISTS sop_weekly_performance_trends_week_idx
+    ON sop_ml_storage.sop_weekly_performance_trends (restaurant_id, week_start) WHERE direction <> 'no_trend';
+ALTER MATERIALIZED VIEW sop_ml_storage.sop_weekly_performance_trends OWNER TO sop_ml_operator;
+
+CREATE OR REPLACE VIEW sop_ml.sop_daily_performance_summary WITH (security_barrier = true) AS
+SELECT s.restaurant_id, s.metric_name, s.sop_id, s.local_date, s.bucket_start, s.bucket_end, s.is_closed,
+       s.n, s.total, s.mean, s.mean_low, s.mean_high, s.stddev, s.minimum, s.maximum, s.p50, s.p95,
+       s.numerator, s.denominator, s.rate, s.rate_low, s.rate_high, s.distinct_users,
+       s.previous_mean, s.previous_difference, s.previous_percent, s.previous_p_value, s.previous_effect_size,
+       s.baseline_mean, s.baseline_difference, s.baseline_percent, s.baseline_p_value, s.baseline_effect_size,
+       s.baseline_verdict, s.business_impact, s.impact_currency, s.roi, s.quality_score, s.computed_at
+FROM sop_ml_storage.sop_daily_performance_summary AS s
+WHERE s.restaurant_id = ANY ((SELECT sop_ml.visible_restaurants())::uuid[]);
+
+CREATE OR REPLACE VIEW sop_ml.sop_weekly_performance_trends WITH (security_barrier = true) AS
+SELECT s.restaurant_id, s.metric_name, s.sop_id, s.week_start, s.grain, s.method, s.period_start, s.period_end, s.n,
+       s.direction, s.significance, s.slope, s.slope_low, s.slope_high, s.percent_per_period, s.tau, s.statistic,
+       s.p_value, s.r2, s.mean_level, s.verdict, s.computed_at
+FROM sop_ml_storage.sop_weekly_performance_trends AS s
+WHERE s.restaurant_id = ANY ((SELECT sop_ml.visible_restaurants())::uuid[]);
+
+-- What needs a look now, worst first.
+CREATE OR REPLACE VIEW sop_ml.sop_open_alerts WITH (security_invoker = true) AS
+SELECT a.restaurant_id, r.name AS restaurant_name, a.alert_id, a.source, a.severity, a.title, a.description, a.status,
+       a.raised_at, a.last_raised_at, a.raise_count, now() - a.raised_at AS open_for, a.relation_name, a.subject_id,
+       a.metric_name, a.assigned_to, a.acknowledged_by, a.acknowledged_at, a.business_impact, a.impact_currency,
+       a.evidence
+FROM sop_ml.sop_alerts AS a
+LEFT JOIN sop_ml.sop_restaurants AS r ON r.restaurant_id = a.restaurant_id
+WHERE a.status <> 'resolved'
+ORDER BY array_position(ARRAY['critical', 'high', 'medium', 'low', 'info'], a.severity), a.raised_at DESC;
+
+-- Where each metric of each SOP stands: its latest finished open day against the baseline and the day before.
+CREATE OR REPLACE VIEW sop_ml.sop_latest_performance WITH (security_invoker = true) AS
+SELECT DISTINCT ON (a.restaurant_id, a.metric_name, a.sop_id)
+       a.restaurant_id, r.name AS restaurant_name, a.metric_name, a.sop_id, c.title AS sop_title, a.local_date,
+       a.n, a.mean, a.mean_low, a.mean_high, a.p50, a.p95, a.rate, a.rate_low, a.rate_high,
+       a.baseline_verdict, a.baseline_mean, a.baseline_difference, a.baseline_percent, a.baseline_p_value,
+       a.baseline_effect_size, a.previous_mean, a.previous_difference, a.previous_percent, a.previous_p_value,
+       a.business_impact, a.impact_currency, a.roi, a.quality_score, a.computed_at
+FROM sop_ml.sop_performance_aggregates AS a
+JOIN sop_ml.sop_restaurants AS r ON r.restaurant_id = a.restaurant_id
+LEFT JOIN sop_ml.sop_content_features AS c ON c.restaurant_id = a.restaurant_id AND c.sop_id = a.sop_id
+WHERE a.grain = 'day' AND a.n > 0 AND NOT a.is_closed
+ORDER BY a.restaurant_id, a.metric_name, a.sop_id, a.bucket_start DESC;
