@@ -48,7 +48,10 @@ pub(crate) struct Runs {
 pub(crate) const DURATION: &str = "step_duration_minutes";
 
 /// Growth of the planted trend from the first to the last day.
-const GROWTH: f64 = 1.6;
+const GROWTH: f64 = 1.8;
+
+/// How often the growing procedure is run, compared with the others: its trend has to stand out from the spread of its runs.
+const GROWING_POPULARITY: f64 = 3.0;
 
 /// How much longer a run takes on each weekday, from Monday.
 const WEEKDAY_PACE: [f64; 7] = [0.95, 0.95, 0.98, 1.0, 1.08, 1.12, 1.02];
@@ -87,7 +90,14 @@ impl Runs {
         let mut random = Random::new(seed, &format!("runs {}", restaurant.id));
         let popularity: Vec<f64> = procedures
             .iter()
-            .map(|_| random.between(0.6, 1.8))
+            .map(|procedure| {
+                let usual = random.between(0.6, 1.8);
+                if procedure.id == trend().sop {
+                    GROWING_POPULARITY
+                } else {
+                    usual
+                }
+            })
             .collect();
         let (late_restaurant, late_day) = late_place();
         let mut seen = 0_u64;
