@@ -61,6 +61,42 @@ impl Classify for CodecError {
     }
 }
 
+/// Why text was not accepted as a state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// Not the JSON object that the type prints.
+    #[error("invalid input for type {type_name}: {reason}")]
+    Json {
+        /// The SQL name of the type that was to be read.
+        type_name: &'static str,
+        /// What the JSON parser found.
+        reason: String,
+    },
+    /// The right keys with values that contradict each other.
+    #[error(transparent)]
+    Content(CodecError),
+}
+
+impl Classify for TextError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::InvalidText
+    }
+}
+
+/// The text form of a state: one JSON object that holds everything the binary form holds, doubles to the last bit.
+///
+/// Both forms pass the same checks, so neither can bring in a state that the other refuses.
+pub trait TextForm: Codec {
+    /// Prints the state.
+    fn to_text(&self) -> String;
+
+    /// Reads what [`TextForm::to_text`] prints.
+    ///
+    /// # Errors
+    /// [`TextError`] when the text is not such an object or its values contradict each other.
+    fn from_text(text: &str) -> Result<Self, TextError>;
+}
+
 /// A state with a stable binary layout.
 ///
 /// The layout is `MAGIC`, `VERSION`, then whatever [`Codec::write`] appends; [`Codec::read`] must accept exactly what

@@ -1,5 +1,5 @@
 -- Member functions: what tables are read or written by is not for PUBLIC. Functions over values alone (immutable) and the
--- four that policies and views call stay open to everybody. The rest goes to the level that needs it; a volatile function
+-- four that policies and views call stay open to whoever has USAGE on the schema. The rest goes to the level that needs it; a volatile function
 -- that is missing from the list can be called by superusers only.
 DO $privileges$
 DECLARE

@@ -1,7 +1,9 @@
 -- Summaries for reports. Materialized views cannot have row-level security: they lie in sop_ml_storage, and the view of
 -- the same name in sop_ml shows of them what the caller may see. Views over tables run with the caller's rights.
 
--- Keyed by bucket_start, not by the local day: a restaurant whose time zone is corrected has one day twice.
+-- Keyed by bucket_start, not by the local day: a restaurant whose time zone is corrected has one day twice. The window ends
+-- at each restaurant's newest finished day, so that one whose data stops keeps its last picture; days after tomorrow are
+-- mistakes and do not move it.
 CREATE MATERIALIZED VIEW IF NOT EXISTS sop_ml_storage.sop_daily_performance_summary AS
 SELECT a.restaurant_id, a.metric_name, a.sop_id, a.local_date, a.bucket_start, a.bucket_end, a.is_closed,
        a.n, a.total, a.mean, a.mean_low, a.mean_high, a.stddev, a.minimum, a.maximum, a.p50, a.p95,
@@ -10,7 +12,13 @@ SELECT a.restaurant_id, a.metric_name, a.sop_id, a.local_date, a.bucket_start, a
        a.baseline_mean, a.baseline_difference, a.baseline_percent, a.baseline_p_value, a.baseline_effect_size,
        a.baseline_verdict, a.business_impact, a.impact_currency, a.roi, a.quality_score, a.computed_at
 FROM sop_ml.sop_performance_aggregates AS a
-WHERE a.grain = 'day' AND a.local_date >= (now() AT TIME ZONE 'UTC')::date - 400
+JOIN (
+    SELECT d.restaurant_id, max(d.local_date) AS newest_day
+    FROM sop_ml.sop_performance_aggregates AS d
+    WHERE d.grain = 'day' AND d.bucket_start < now() + interval '1 day'
+    GROUP BY d.restaurant_id
+) AS newest ON newest.restaurant_id = a.restaurant_id AND a.local_date > newest.newest_day - 400
+WHERE a.grain = 'day'
 WITH DATA;
 CREATE UNIQUE INDEX IF NOT EXISTS sop_daily_performance_summary_key
     ON sop_ml_storage.sop_daily_performance_summary (restaurant_id, metric_name, sop_id, bucket_start);
@@ -31,7 +39,12 @@ FROM (
     FROM sop_ml.sop_performance_trends AS s
     LEFT JOIN sop_ml.sop_restaurants AS r ON r.restaurant_id = s.restaurant_id
     LEFT JOIN pg_catalog.pg_timezone_names AS z ON z.name = r.time_zone
-    WHERE s.period_end >= now() - interval '104 weeks'
+    JOIN (
+        SELECT e.restaurant_id, max(e.period_end) AS newest_end
+        FROM sop_ml.sop_performance_trends AS e
+        WHERE e.period_end < now() + interval '1 week'
+        GROUP BY e.restaurant_id
+    ) AS newest ON newest.restaurant_id = s.restaurant_id AND s.period_end > newest.newest_end - interval '104 weeks'
 ) AS t
 ORDER BY t.restaurant_id, t.metric_name, t.sop_id, t.week_start, t.grain, t.method, t.period_end DESC,
          t.period_start DESC

@@ -2,7 +2,7 @@
 -- policy for group readers. Run at every install; policies named sop_ml_* are replaced, others are left alone.
 --
 -- The predicate is a bare equality with a STABLE function: beside an explicit restaurant_id = $1 the planner turns it
--- into a One-Time Filter, and alone it is an index condition. The group readers' policy is the only one with a sub-select.
+-- into a One-Time Filter, and alone it is an index condition. The group readers' policy alone has a sub-select.
 
 DO $policies$
 DECLARE
@@ -34,25 +34,33 @@ BEGIN
             ('sop_recommendation_models', true, 'analyst',
                 $rule$(status <> 'deployed' OR sop_ml.has_access('manager'))$rule$),
             -- Computed baselines are the analysts', targets the managers'.
-            ('sop_performance_baselines', false, 'analyst', $rule$(NOT is_target OR sop_ml.has_access('manager'))$rule$),
+            ('sop_performance_baselines', false, 'analyst',
+                $rule$(NOT is_target OR sop_ml.has_access('manager'))$rule$),
             -- Experiments are drafted by analysts, run by managers.
-            ('sop_ab_experiments',       false, 'analyst', $rule$(status = 'draft' OR sop_ml.has_access('manager'))$rule$),
+            ('sop_ab_experiments',       false, 'analyst',
+                $rule$(status = 'draft' OR sop_ml.has_access('manager'))$rule$),
             ('sop_ab_feature_flags',     true,  'manager', NULL),
             ('sop_privacy_preferences',  false, 'manager', NULL),
             -- What holds personal data and how long raw data lives: shared rules, and a restaurant's own beside them.
             ('sop_pii_columns',          true,  'owner',   NULL),
             ('sop_time_series_compression_policies', true, 'owner', NULL)
+        ), tenant_relation (name) AS (
+            SELECT c.relname::text
+            FROM pg_catalog.pg_class AS c
+            JOIN pg_catalog.pg_attribute AS a
+                ON a.attrelid = c.oid AND a.attname = 'restaurant_id' AND NOT a.attisdropped
+            WHERE c.relnamespace = 'sop_ml'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p')
         )
-        SELECT c.relname AS name, coalesce(r.shared_rows, false) AS shared_rows, r.access_level, r.row_rule,
-               c.relname = 'sop_audit_log' AS is_append_only
-        FROM pg_catalog.pg_class AS c
-        LEFT JOIN rule AS r ON r.name = c.relname
-        WHERE c.relnamespace = 'sop_ml'::pg_catalog.regnamespace
-          AND c.relkind IN ('r', 'p')
-          AND EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
-                      WHERE a.attrelid = c.oid AND a.attname = 'restaurant_id' AND NOT a.attisdropped)
-        ORDER BY c.relname
+        SELECT name, t.name IS NOT NULL AS is_there, coalesce(r.shared_rows, false) AS shared_rows, r.access_level,
+               r.row_rule, name = 'sop_audit_log' AS is_append_only
+        FROM tenant_relation AS t
+        FULL JOIN rule AS r USING (name)
+        ORDER BY name
     LOOP
+        IF NOT tenant_table.is_there THEN
+            RAISE EXCEPTION 'a policy rule names table sop_ml.%, which does not exist', tenant_table.name
+                USING ERRCODE = 'undefined_table';
+        END IF;
         EXECUTE format('ALTER TABLE sop_ml.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', tenant_table.name);
         FOR old_policy IN
             SELECT p.polname FROM pg_catalog.pg_policy AS p
@@ -82,7 +90,8 @@ BEGIN
         END IF;
 
         EXECUTE format('CREATE POLICY sop_ml_select ON sop_ml.%I FOR SELECT USING (%s)', tenant_table.name, readable);
-        EXECUTE format('CREATE POLICY sop_ml_insert ON sop_ml.%I FOR INSERT WITH CHECK (%s)', tenant_table.name, new_row);
+        EXECUTE format('CREATE POLICY sop_ml_insert ON sop_ml.%I FOR INSERT WITH CHECK (%s)',
+                       tenant_table.name, new_row);
         EXECUTE format('CREATE POLICY sop_ml_update ON sop_ml.%I FOR UPDATE USING (%s) WITH CHECK (%s)',
                        tenant_table.name, existing_row, new_row);
         EXECUTE format('CREATE POLICY sop_ml_delete ON sop_ml.%I FOR DELETE USING (%s)', tenant_table.name, removable);
@@ -108,7 +117,8 @@ BEGIN
     END LOOP;
     FOR partition IN
         SELECT c.relname FROM pg_catalog.pg_class AS c
-        WHERE c.relnamespace = 'sop_ml_storage'::pg_catalog.regnamespace AND c.relispartition AND c.relkind IN ('r', 'p')
+        WHERE c.relnamespace = 'sop_ml_storage'::pg_catalog.regnamespace
+          AND c.relispartition AND c.relkind IN ('r', 'p')
     LOOP
         EXECUTE format('REVOKE ALL ON sop_ml_storage.%I FROM PUBLIC', partition);
     END LOOP;

@@ -83,7 +83,7 @@ GRANT UPDATE, DELETE ON sop_ml.sop_ab_participants, sop_ml.sop_job_queue TO sop_
 GRANT DELETE ON sop_ml.sop_user_interactions, sop_ml.sop_user_profiles, sop_ml.sop_training_records,
     sop_ml.sop_ab_events TO sop_ml_manager;
 
--- owner: members, the restaurant's own retention and personal-data rules, settings. A restaurant is opened and suspended
+-- owner: members, own retention and personal-data rules, settings. A restaurant is opened and suspended
 -- by operators.
 GRANT INSERT, UPDATE, DELETE ON sop_ml.sop_restaurant_members, sop_ml.sop_pii_columns,
     sop_ml.sop_time_series_compression_policies TO sop_ml_owner;

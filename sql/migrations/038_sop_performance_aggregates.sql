@@ -1,4 +1,4 @@
--- 038 performance aggregates: what each metric did per SOP and local period, where it is heading, and what it should be.
+-- 038 performance aggregates: what each metric did per SOP and local period, where it is heading, what it should be.
 -- The daily and weekly summaries over these tables are materialized views, made by sql/idempotent/200_views.sql.
 
 -- Whole buckets are recomputed and replaced, so updates dominate: no measure is indexed, and pages keep room for

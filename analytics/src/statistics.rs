@@ -1,1 +1,0 @@
-//! Mergeable summaries, intervals and tests of significance.

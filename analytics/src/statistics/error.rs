@@ -1,0 +1,89 @@
+//! What can be wrong with the arguments of a statistic.
+
+use crate::error::{Classify, ErrorKind};
+use crate::progress::Interrupted;
+
+/// Why a statistic was not computed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum StatisticsError {
+    /// The confidence level is not inside the open unit interval.
+    #[error("level must lie between 0 and 1 (exclusive), not {0}")]
+    Level(f64),
+    /// A fraction of a percentile is not inside the closed unit interval.
+    #[error("fraction must lie between 0 and 1, not {0}")]
+    Fraction(f64),
+    /// The accuracy of a sketch is outside its supported range.
+    #[error("relative_error must lie between 0.0001 and 0.5, not {0}")]
+    RelativeError(f64),
+    /// Two sketches of different accuracy cannot become one.
+    #[error("percentile sketches with relative_error {left} and {right} cannot be combined")]
+    SketchMismatch {
+        /// The accuracy of the one sketch.
+        left: f64,
+        /// The accuracy of the other.
+        right: f64,
+    },
+    /// More successes than trials, or a negative count.
+    #[error("successes must lie between 0 and trials, not {successes} of {trials}")]
+    Successes {
+        /// The number of successes given.
+        successes: i64,
+        /// The number of trials given.
+        trials: i64,
+    },
+    /// A test that orders values met one that has no place in the order.
+    #[error("{argument} contains NaN, which has no rank")]
+    NotANumber {
+        /// The name of the argument.
+        argument: &'static str,
+    },
+    /// Observed and expected counts do not belong to the same categories.
+    #[error("observed has {observed} categories and expected has {expected}")]
+    Categories {
+        /// How many observed counts there are.
+        observed: usize,
+        /// How many expected counts there are.
+        expected: usize,
+    },
+    /// A single category cannot deviate from anything.
+    #[error("observed must have at least 2 categories, not {0}")]
+    TooFewCategories(usize),
+    /// A count is negative.
+    #[error("observed contains the negative count {0}")]
+    NegativeCount(i64),
+    /// An expected count is zero, negative or not finite.
+    #[error("expected must contain positive finite numbers, not {0}")]
+    Expected(f64),
+    /// A sum or a moment does not fit a double, or a count does not fit 53 bits.
+    #[error("value out of range: overflow in {0}")]
+    Overflow(&'static str),
+    /// The caller asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl Classify for StatisticsError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Overflow(_) => ErrorKind::OutOfRange,
+            Self::Interrupted(_) => ErrorKind::Interrupted,
+            _ => ErrorKind::InvalidParameter,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Level(_) => "Give a 95 % interval as 0.95.",
+            Self::Fraction(_) => "Give the 95th percentile as 0.95.",
+            Self::SketchMismatch { .. } => {
+                "Build the sketches that belong together with the same relative_error."
+            }
+            Self::NotANumber { .. } => "Filter NaN out before the test.",
+            Self::Overflow(_) => {
+                "Scale the values down: fourth powers of deviations must fit float8."
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,519 @@
+//! Percentiles of any number of values in bounded memory with a relative error bound.
+//!
+//! Up to [`EXACT_UP_TO`] values are kept as they are. Beyond, each value falls into the bucket `ceil(ln |x| / ln γ)` with
+//! `γ = (1 + α) / (1 - α)`, whose middle is at most the share α away from it (Masson, Rim and Lee, "DDSketch", 2019).
+//! When more than [`MAX_BUCKETS`] buckets are in use, neighbours are joined in pairs, which squares γ (Epicoco et al.,
+//! "UDDSketch", 2020): the bound then grows for all percentiles alike, [`PercentileSketch::relative_error`] tells it.
+//!
+//! Each of these steps depends on the multiset of values alone, so that any split of the values, in any order, merged by
+//! any tree, ends in the same sketch, byte for byte.
+
+use super::error::StatisticsError;
+use super::store::Store;
+
+mod codec;
+
+/// The relative error bound of a sketch that was not told another.
+pub const DEFAULT_RELATIVE_ERROR: f64 = 0.01;
+
+/// So many values are kept exactly.
+pub(super) const EXACT_UP_TO: usize = 64;
+
+/// So many buckets at most, positive and negative together.
+pub(super) const MAX_BUCKETS: usize = 2048;
+
+/// Counts beyond this are not exact as doubles.
+pub(super) const LARGEST_COUNT: u64 = 1 << 53;
+
+/// All doubles fit into [`MAX_BUCKETS`] buckets after at most this many joins at the finest accuracy.
+const MAX_COLLAPSES: u8 = 16;
+
+/// A mergeable sketch of the distribution of doubles.
+///
+/// Values are ordered as PostgreSQL orders float8: -Infinity, finite values, Infinity, NaN. All of them count.
+#[derive(Debug, Clone)]
+pub struct PercentileSketch {
+    target: f64,
+    form: Form,
+}
+
+#[derive(Debug, Clone)]
+enum Form {
+    /// In the order of arrival.
+    Exact(Vec<f64>),
+    Buckets(Box<Buckets>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Buckets {
+    collapses: u8,
+    /// One over the width of a bucket on the logarithmic scale before any collapse.
+    per_width: f64,
+    count: u64,
+    negative_infinity: u64,
+    negative: Store,
+    zero: u64,
+    positive: Store,
+    positive_infinity: u64,
+    nan: u64,
+    /// Over the finite values.
+    min: f64,
+    max: f64,
+}
+
+/// Equal multisets at equal accuracy are equal, in whatever order they arrived.
+impl PartialEq for PercentileSketch {
+    fn eq(&self, other: &Self) -> bool {
+        use crate::codec::Codec;
+        self.encode() == other.encode()
+    }
+}
+
+impl Default for PercentileSketch {
+    fn default() -> Self {
+        Self {
+            target: DEFAULT_RELATIVE_ERROR,
+            form: Form::Exact(Vec::new()),
+        }
+    }
+}
+
+/// One representation for equal values: no negative zero, one NaN.
+fn canonical(value: f64) -> f64 {
+    if value.is_nan() {
+        f64::NAN
+    } else {
+        value + 0.0
+    }
+}
+
+/// PostgreSQL's order: NaN last. [`f64::total_cmp`] agrees on canonical values.
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut values = values.to_vec();
+    values.sort_unstable_by(f64::total_cmp);
+    values
+}
+
+impl PercentileSketch {
+    /// An empty sketch with its own error bound.
+    ///
+    /// # Errors
+    /// [`StatisticsError::RelativeError`] unless `0.0001 <= relative_error <= 0.5`.
+    pub fn with_relative_error(relative_error: f64) -> Result<Self, StatisticsError> {
+        if (0.0001..=0.5).contains(&relative_error) {
+            Ok(Self {
+                target: relative_error,
+                form: Form::Exact(Vec::new()),
+            })
+        } else {
+            Err(StatisticsError::RelativeError(relative_error))
+        }
+    }
+
+    /// A sketch of values with the default error bound.
+    ///
+    /// # Errors
+    /// [`StatisticsError::Overflow`] as [`PercentileSketch::push`].
+    pub fn from_values(values: impl IntoIterator<Item = f64>) -> Result<Self, StatisticsError> {
+        let mut sketch = Self::default();
+        for value in values {
+            sketch.push(value)?;
+        }
+        Ok(sketch)
+    }
+
+    /// Adds one value.
+    ///
+    /// # Errors
+    /// [`StatisticsError::Overflow`] when the count passes 2^53.
+    pub fn push(&mut self, value: f64) -> Result<(), StatisticsError> {
+        match &mut self.form {
+            Form::Buckets(buckets) => buckets.add(canonical(value)),
+            Form::Exact(values) if values.len() < EXACT_UP_TO => {
+                values.push(canonical(value));
+                Ok(())
+            }
+            Form::Exact(_) => self.buckets()?.add(canonical(value)),
+        }
+    }
+
+    /// Adds all values of another sketch.
+    ///
+    /// # Errors
+    /// [`StatisticsError::SketchMismatch`] when the sketches were made with different error bounds;
+    /// [`StatisticsError::Overflow`] when the count passes 2^53.
+    pub fn merge(&mut self, other: &Self) -> Result<(), StatisticsError> {
+        if self.target.to_bits() != other.target.to_bits() {
+            return Err(StatisticsError::SketchMismatch {
+                left: self.target,
+                right: other.target,
+            });
+        }
+        match &other.form {
+            Form::Exact(values) => values.iter().try_for_each(|&value| self.push(value)),
+            Form::Buckets(buckets) => self.buckets()?.merge(buckets),
+        }
+    }
+
+    /// The bucket form of this sketch, which it takes on.
+    fn buckets(&mut self) -> Result<&mut Buckets, StatisticsError> {
+        if let Form::Exact(values) = &self.form {
+            let mut buckets = Buckets::new(self.target);
+            for &value in values {
+                buckets.add(value)?;
+            }
+            self.form = Form::Buckets(Box::new(buckets));
+        }
+        match &mut self.form {
+            Form::Buckets(buckets) => Ok(buckets),
+            Form::Exact(_) => Err(StatisticsError::Overflow("percentile_sketch")),
+        }
+    }
+
+    /// How many values.
+    #[must_use]
+    pub fn n(&self) -> u64 {
+        match &self.form {
+            Form::Exact(values) => values.len() as u64,
+            Form::Buckets(buckets) => buckets.count,
+        }
+    }
+
+    /// The error bound that the sketch was made with; only sketches that share it can be merged.
+    #[must_use]
+    pub fn target_relative_error(&self) -> f64 {
+        self.target
+    }
+
+    /// The error bound that holds now: 0 while the values are kept exactly, the target after that, more when the values
+    /// span so many orders of magnitude that buckets had to be joined.
+    #[must_use]
+    pub fn relative_error(&self) -> f64 {
+        match &self.form {
+            Form::Exact(_) => 0.0,
+            Form::Buckets(buckets) if buckets.collapses == 0 => self.target,
+            Form::Buckets(buckets) => (buckets.width() / 2.0).tanh(),
+        }
+    }
+
+    /// The smallest value in PostgreSQL's order, exactly; `None` of nothing.
+    #[must_use]
+    pub fn min(&self) -> Option<f64> {
+        match &self.form {
+            Form::Exact(values) => values.iter().copied().min_by(f64::total_cmp),
+            Form::Buckets(buckets) => Some(buckets.at(0)),
+        }
+    }
+
+    /// The largest value in PostgreSQL's order, exactly; `None` of nothing.
+    #[must_use]
+    pub fn max(&self) -> Option<f64> {
+        match &self.form {
+            Form::Exact(values) => values.iter().copied().max_by(f64::total_cmp),
+            Form::Buckets(buckets) => Some(buckets.at(buckets.count - 1)),
+        }
+    }
+
+    /// The value below which the share `fraction` of the values lies, interpolated between neighbours as
+    /// `percentile_cont` does; `None` of nothing.
+    ///
+    /// Its distance from what `percentile_cont` gives is at most [`PercentileSketch::relative_error`] times that value, if
+    /// the two neighbours have the same sign.
+    ///
+    /// # Errors
+    /// [`StatisticsError::Fraction`] unless `0 <= fraction <= 1`.
+    pub fn percentile(&self, fraction: f64) -> Result<Option<f64>, StatisticsError> {
+        Ok(self.percentiles(&[fraction])?.pop().flatten())
+    }
+
+    /// Several percentiles at once, in the order asked for.
+    ///
+    /// # Errors
+    /// [`StatisticsError::Fraction`] unless every fraction lies in [0, 1].
+    pub fn percentiles(&self, fractions: &[f64]) -> Result<Vec<Option<f64>>, StatisticsError> {
+        if let Some(&bad) = fractions.iter().find(|f| !(0.0..=1.0).contains(*f)) {
+            return Err(StatisticsError::Fraction(bad));
+        }
+        let ordered = match &self.form {
+            Form::Exact(values) => sorted(values),
+            Form::Buckets(_) => Vec::new(),
+        };
+        let at = |rank: u64| match &self.form {
+            Form::Exact(_) => ordered.get(rank as usize).copied().unwrap_or(f64::NAN),
+            Form::Buckets(buckets) => buckets.at(rank),
+        };
+        let n = self.n();
+        Ok(fractions
+            .iter()
+            .map(|fraction| {
+                let last = n.checked_sub(1)?;
+                let position = fraction * last as f64;
+                let low = at(position.floor() as u64);
+                let high = at((position.ceil() as u64).min(last));
+                let share = position - position.floor();
+                Some(if share == 0.0 || low == high {
+                    low
+                } else {
+                    low + share * (high - low)
+                })
+            })
+            .collect())
+    }
+}
+
+impl Buckets {
+    fn new(target: f64) -> Self {
+        Self {
+            collapses: 0,
+            per_width: 0.5 / target.atanh(),
+            count: 0,
+            negative_infinity: 0,
+            negative: Store::default(),
+            zero: 0,
+            positive: Store::default(),
+            positive_infinity: 0,
+            nan: 0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+        }
+    }
+
+    /// The width of a bucket on the logarithmic scale.
+    fn width(&self) -> f64 {
+        f64::from(1_u32 << self.collapses) / self.per_width
+    }
+
+    /// The bucket of a positive finite magnitude.
+    fn index(&self, magnitude: f64) -> i32 {
+        joined(
+            (magnitude.ln() * self.per_width).ceil() as i32,
+            self.collapses,
+        )
+    }
+
+    /// The value that stands for a bucket: equally far, relatively, from both ends.
+    fn middle(&self, index: i32) -> f64 {
+        let width = self.width();
+        ((f64::from(index) - 0.5) * width).exp() / (width / 2.0).cosh()
+    }
+
+    fn add(&mut self, value: f64) -> Result<(), StatisticsError> {
+        self.count_up(1)?;
+        if !value.is_finite() {
+            match value {
+                f64::INFINITY => self.positive_infinity += 1,
+                f64::NEG_INFINITY => self.negative_infinity += 1,
+                _ => self.nan += 1,
+            }
+            return Ok(());
+        }
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        if value == 0.0 {
+            self.zero += 1;
+            return Ok(());
+        }
+        let index = self.index(value.abs());
+        if value > 0.0 {
+            self.positive.add(index, 1);
+        } else {
+            self.negative.add(index, 1);
+        }
+        self.collapse_to_fit();
+        Ok(())
+    }
+
+    fn count_up(&mut self, count: u64) -> Result<(), StatisticsError> {
+        self.count = self
+            .count
+            .checked_add(count)
+            .filter(|&count| count <= LARGEST_COUNT)
+            .ok_or(StatisticsError::Overflow(
+                "the count of a percentile_sketch",
+            ))?;
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &Self) -> Result<(), StatisticsError> {
+        self.count_up(other.count)?;
+        self.negative_infinity += other.negative_infinity;
+        self.zero += other.zero;
+        self.positive_infinity += other.positive_infinity;
+        self.nan += other.nan;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.collapse_by(other.collapses.saturating_sub(self.collapses));
+        let steps = self.collapses - other.collapses;
+        for (index, count) in other.negative.iter() {
+            self.negative.add(joined(index, steps), count);
+        }
+        for (index, count) in other.positive.iter() {
+            self.positive.add(joined(index, steps), count);
+        }
+        self.collapse_to_fit();
+        Ok(())
+    }
+
+    fn collapse_to_fit(&mut self) {
+        while self.negative.used() + self.positive.used() > MAX_BUCKETS
+            && self.collapses < MAX_COLLAPSES
+        {
+            self.collapse_by(1);
+        }
+    }
+
+    fn collapse_by(&mut self, steps: u8) {
+        if steps > 0 {
+            self.negative = self.negative.renumbered(|index| joined(index, steps));
+            self.positive = self.positive.renumbered(|index| joined(index, steps));
+            self.collapses += steps;
+        }
+    }
+
+    /// The value of a rank, counted from 0; the first and the last are exact.
+    fn at(&self, rank: u64) -> f64 {
+        let mut left = rank;
+        let mut within = |count: u64| {
+            let here = left < count;
+            left = left.saturating_sub(count);
+            here
+        };
+        if within(self.negative_infinity) {
+            return f64::NEG_INFINITY;
+        }
+        if rank == self.negative_infinity && self.min.is_finite() {
+            return self.min;
+        }
+        let finite = self.count - self.positive_infinity - self.nan;
+        if rank + 1 == finite && self.max.is_finite() {
+            return self.max;
+        }
+        for (index, count) in self.negative.iter().rev() {
+            if within(count) {
+                return (-self.middle(index)).clamp(self.min, self.max);
+            }
+        }
+        if within(self.zero) {
+            return 0.0;
+        }
+        for (index, count) in self.positive.iter() {
+            if within(count) {
+                return self.middle(index).clamp(self.min, self.max);
+            }
+        }
+        if within(self.positive_infinity) {
+            return f64::INFINITY;
+        }
+        f64::NAN
+    }
+}
+
+/// The bucket that holds bucket `index` after joining pairs `steps` times: `ceil(index / 2^steps)`.
+fn joined(index: i32, steps: u8) -> i32 {
+    -((-index) >> steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_sketches_answer_like_percentile_cont() {
+        let sketch = PercentileSketch::from_values([4.0, 1.0, 3.0, 2.0]).unwrap();
+        assert_eq!(sketch.percentile(0.5).unwrap(), Some(2.5));
+        assert_eq!(sketch.percentile(0.25).unwrap(), Some(1.75));
+        assert_eq!(
+            (sketch.min(), sketch.max(), sketch.n()),
+            (Some(1.0), Some(4.0), 4)
+        );
+        assert_eq!(sketch.relative_error(), 0.0);
+        assert_eq!(PercentileSketch::default().percentile(0.5).unwrap(), None);
+        for bad in [-0.01, 1.01, f64::NAN] {
+            assert!(matches!(
+                sketch.percentile(bad),
+                Err(StatisticsError::Fraction(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn the_error_bound_is_checked() {
+        for bad in [0.0, -0.1, 0.6, f64::NAN, 1e-5] {
+            assert!(matches!(
+                PercentileSketch::with_relative_error(bad),
+                Err(StatisticsError::RelativeError(_))
+            ));
+        }
+        let mut fine = PercentileSketch::with_relative_error(0.001).unwrap();
+        assert!(matches!(
+            fine.merge(&PercentileSketch::default()),
+            Err(StatisticsError::SketchMismatch { .. })
+        ));
+    }
+
+    #[test]
+    fn every_double_fits() {
+        for target in [0.0001, 0.01, 0.5] {
+            let mut sketch = PercentileSketch::with_relative_error(target).unwrap();
+            let mut values = Vec::new();
+            for exponent in -1074..1024 {
+                for sign in [-1.0, 1.0] {
+                    let value = sign * 2.0_f64.powi(exponent);
+                    values.push(value);
+                    sketch.push(value).unwrap();
+                }
+            }
+            values.sort_by(f64::total_cmp);
+            let bound = sketch.relative_error();
+            assert!(bound >= target && bound < 1.0, "{bound}");
+            let last = values.len() - 1;
+            for (rank, value) in values.iter().enumerate() {
+                let fraction = rank as f64 / last as f64;
+                let position = (fraction * last as f64).floor() as usize;
+                if position != rank {
+                    continue;
+                }
+                let found = sketch.percentile(fraction).unwrap().unwrap();
+                // Subnormal numbers have fewer digits than the bound asks for.
+                let slack = bound * value.abs() * (1.0 + 1e-9) + 5e-324;
+                assert!((found - value).abs() <= slack, "{value} {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_infinities_and_nan_have_their_places() {
+        let mut values = vec![f64::NEG_INFINITY, f64::INFINITY, f64::NAN, 0.0, -0.0];
+        values.extend((1..=100).map(f64::from));
+        values.extend((1..=100).map(|i| -f64::from(i)));
+        let sketch = PercentileSketch::from_values(values.iter().copied()).unwrap();
+        assert_eq!(sketch.n(), 205);
+        assert_eq!(sketch.min(), Some(f64::NEG_INFINITY));
+        assert!(sketch.max().unwrap().is_nan());
+        let at = |rank: f64| sketch.percentile(rank / 204.0).unwrap().unwrap();
+        assert_eq!(at(0.0), f64::NEG_INFINITY);
+        assert_eq!(at(1.0), -100.0);
+        assert_eq!(at(102.0), 0.0);
+        assert_eq!(at(203.0), f64::INFINITY);
+        assert!(at(204.0).is_nan());
+    }
+
+    #[test]
+    fn only_special_values() {
+        let sketch = PercentileSketch::from_values([f64::INFINITY; 100]).unwrap();
+        assert_eq!(sketch.percentile(0.3).unwrap(), Some(f64::INFINITY));
+        let zeros = PercentileSketch::from_values([0.0; 100]).unwrap();
+        assert_eq!(zeros.percentile(0.3).unwrap(), Some(0.0));
+        let nan = PercentileSketch::from_values([f64::NAN; 100]).unwrap();
+        assert!(nan.percentile(0.0).unwrap().unwrap().is_nan());
+        assert!(nan.min().unwrap().is_nan());
+    }
+
+    #[test]
+    fn joining_twice_is_joining_by_two_steps() {
+        for index in -70..70 {
+            assert_eq!(joined(joined(index, 1), 1), joined(index, 2));
+            assert_eq!(joined(index, 1), (f64::from(index) / 2.0).ceil() as i32);
+        }
+    }
+}

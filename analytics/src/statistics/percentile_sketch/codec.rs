@@ -1,0 +1,317 @@
+//! The binary and the text form of a percentile sketch, both read through one validation.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Buckets, EXACT_UP_TO, Form, LARGEST_COUNT, MAX_BUCKETS, MAX_COLLAPSES};
+use super::{PercentileSketch, canonical, sorted};
+use crate::codec::{Codec, CodecError, Reader, TextError, TextForm};
+use crate::statistics::json_float::JsonFloat;
+use crate::statistics::store::Store;
+
+/// Forms of layout version 1.
+const EXACT: u8 = 0;
+const BUCKETS: u8 = 1;
+
+/// Everything a sketch consists of, not yet checked; these are the keys of the text form.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    version: u8,
+    relative_error: JsonFloat,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exact: Option<Vec<JsonFloat>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    buckets: Option<UncheckedBuckets>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UncheckedBuckets {
+    collapses: u8,
+    negative_infinity: u64,
+    negative: Vec<(i32, u64)>,
+    zero: u64,
+    positive: Vec<(i32, u64)>,
+    positive_infinity: u64,
+    nan: u64,
+    min: JsonFloat,
+    max: JsonFloat,
+}
+
+impl From<&PercentileSketch> for Unchecked {
+    fn from(sketch: &PercentileSketch) -> Self {
+        let (exact, buckets) = match &sketch.form {
+            Form::Exact(values) => {
+                let values = sorted(values).into_iter().map(JsonFloat).collect();
+                (Some(values), None)
+            }
+            Form::Buckets(buckets) => (None, Some(UncheckedBuckets::from(&**buckets))),
+        };
+        Self {
+            version: PercentileSketch::VERSION,
+            relative_error: JsonFloat(sketch.target),
+            exact,
+            buckets,
+        }
+    }
+}
+
+impl From<&Buckets> for UncheckedBuckets {
+    fn from(buckets: &Buckets) -> Self {
+        Self {
+            collapses: buckets.collapses,
+            negative_infinity: buckets.negative_infinity,
+            negative: buckets.negative.iter().collect(),
+            zero: buckets.zero,
+            positive: buckets.positive.iter().collect(),
+            positive_infinity: buckets.positive_infinity,
+            nan: buckets.nan,
+            min: JsonFloat(buckets.min),
+            max: JsonFloat(buckets.max),
+        }
+    }
+}
+
+impl Unchecked {
+    fn check(self) -> Result<PercentileSketch, &'static str> {
+        let empty = PercentileSketch::with_relative_error(self.relative_error.0)
+            .map_err(|_| "relative_error must lie between 0.0001 and 0.5")?;
+        let form = match (self.exact, self.buckets) {
+            (Some(values), None) => Form::Exact(check_exact(
+                values.into_iter().map(|value| value.0).collect(),
+            )?),
+            (None, Some(buckets)) => Form::Buckets(Box::new(buckets.check(empty.target)?)),
+            _ => return Err("either exact or buckets must be there"),
+        };
+        Ok(PercentileSketch {
+            target: empty.target,
+            form,
+        })
+    }
+}
+
+fn check_exact(values: Vec<f64>) -> Result<Vec<f64>, &'static str> {
+    if values.len() > EXACT_UP_TO {
+        return Err("more than 64 exact values");
+    }
+    if values
+        .iter()
+        .any(|value| value.to_bits() != canonical(*value).to_bits())
+    {
+        return Err("a negative zero or an unusual NaN among the exact values");
+    }
+    if !values.is_sorted_by(|a, b| a.total_cmp(b).is_le()) {
+        return Err("exact values are not sorted");
+    }
+    Ok(values)
+}
+
+impl UncheckedBuckets {
+    fn check(self, target: f64) -> Result<Buckets, &'static str> {
+        let mut buckets = Buckets::new(target);
+        if self.collapses > MAX_COLLAPSES {
+            return Err("too many collapses");
+        }
+        buckets.collapses = self.collapses;
+        if self.negative.len() + self.positive.len() > MAX_BUCKETS {
+            return Err("more than 2048 buckets");
+        }
+        // No finite double has a bucket beyond these.
+        let range = buckets.index(f64::from_bits(1)) - 1..=buckets.index(f64::MAX) + 1;
+        for store in [&self.negative, &self.positive] {
+            if !store.is_sorted_by(|a, b| a.0 < b.0) {
+                return Err("bucket numbers are not ascending");
+            }
+            if store
+                .iter()
+                .any(|(index, count)| !range.contains(index) || *count == 0)
+            {
+                return Err("an empty bucket, or one that no double falls into");
+            }
+        }
+        let finite = self
+            .negative
+            .iter()
+            .chain(&self.positive)
+            .try_fold(self.zero, |sum, bucket| sum.checked_add(bucket.1));
+        let count = [self.negative_infinity, self.positive_infinity, self.nan]
+            .iter()
+            .try_fold(finite, |sum, part| Some(sum?.checked_add(*part)))
+            .flatten()
+            .filter(|&count| count <= LARGEST_COUNT)
+            .ok_or("more than 2^53 values")?;
+        if count <= EXACT_UP_TO as u64 {
+            return Err("so few values are kept exactly");
+        }
+        buckets.count = count;
+        buckets.negative_infinity = self.negative_infinity;
+        buckets.zero = self.zero;
+        buckets.positive_infinity = self.positive_infinity;
+        buckets.nan = self.nan;
+        buckets.min = self.min.0;
+        buckets.max = self.max.0;
+        self.check_bounds(&buckets, finite == Some(0))?;
+        buckets.negative = filled(&self.negative);
+        buckets.positive = filled(&self.positive);
+        Ok(buckets)
+    }
+
+    /// Minimum and maximum must lie in the outermost buckets.
+    fn check_bounds(&self, buckets: &Buckets, nothing_finite: bool) -> Result<(), &'static str> {
+        let (min, max) = (buckets.min, buckets.max);
+        if nothing_finite {
+            return if min == f64::INFINITY && max == f64::NEG_INFINITY {
+                Ok(())
+            } else {
+                Err("min or max without a finite value")
+            };
+        }
+        if [min, max]
+            .iter()
+            .any(|bound| !bound.is_finite() || bound.to_bits() == (-0.0_f64).to_bits())
+            || min > max
+        {
+            return Err("min or max is not a finite number in order");
+        }
+        // One bucket of tolerance: the logarithm of another machine may round the other way at an edge.
+        let inside = |magnitude: f64, index: i32| {
+            magnitude > 0.0 && (buckets.index(magnitude) - index).abs() <= 1
+        };
+        let lowest = match (self.negative.last(), self.zero, self.positive.first()) {
+            (Some(bucket), _, _) => inside(-min, bucket.0),
+            (None, 0, Some(bucket)) => inside(min, bucket.0),
+            _ => min == 0.0,
+        };
+        let highest = match (self.positive.last(), self.zero, self.negative.first()) {
+            (Some(bucket), _, _) => inside(max, bucket.0),
+            (None, 0, Some(bucket)) => inside(-max, bucket.0),
+            _ => max == 0.0,
+        };
+        if lowest && highest {
+            Ok(())
+        } else {
+            Err("min or max lies outside the outermost bucket")
+        }
+    }
+}
+
+fn filled(buckets: &[(i32, u64)]) -> Store {
+    let mut store = Store::default();
+    for &(index, count) in buckets {
+        store.add(index, count);
+    }
+    store
+}
+
+/// Layout version 1: relative_error as a double and the form as a byte. Exact form: count as u32, the sorted values as
+/// doubles. Bucket form: collapses as u8; counts of -Infinity, zero, Infinity and NaN as u64; min and max as doubles;
+/// then for the negative and for the positive buckets their number as u32 and each as (i32, u64) ascending.
+impl Codec for PercentileSketch {
+    const TYPE_NAME: &'static str = "percentile_sketch";
+    const MAGIC: u8 = 0x52;
+    const VERSION: u8 = 1;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.target.to_le_bytes());
+        match &self.form {
+            Form::Exact(values) => {
+                out.push(EXACT);
+                out.extend_from_slice(&(values.len() as u32).to_le_bytes());
+                for value in sorted(values) {
+                    out.extend_from_slice(&value.to_le_bytes());
+                }
+            }
+            Form::Buckets(buckets) => {
+                out.push(BUCKETS);
+                out.push(buckets.collapses);
+                for count in [
+                    buckets.negative_infinity,
+                    buckets.zero,
+                    buckets.positive_infinity,
+                    buckets.nan,
+                    buckets.min.to_bits(),
+                    buckets.max.to_bits(),
+                ] {
+                    out.extend_from_slice(&count.to_le_bytes());
+                }
+                for store in [&buckets.negative, &buckets.positive] {
+                    out.extend_from_slice(&(store.used() as u32).to_le_bytes());
+                    for (index, count) in store.iter() {
+                        out.extend_from_slice(&index.to_le_bytes());
+                        out.extend_from_slice(&count.to_le_bytes());
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>, version: u8) -> Result<Self, CodecError> {
+        let relative_error = JsonFloat(reader.f64()?);
+        let mut unchecked = Unchecked {
+            version,
+            relative_error,
+            exact: None,
+            buckets: None,
+        };
+        match reader.u8()? {
+            EXACT => {
+                let length = reader.length(8)?;
+                let values = (0..length).map(|_| reader.f64().map(JsonFloat));
+                unchecked.exact = Some(values.collect::<Result<_, _>>()?);
+            }
+            BUCKETS => {
+                let collapses = reader.u8()?;
+                let (negative_infinity, zero) = (reader.u64()?, reader.u64()?);
+                let (positive_infinity, nan) = (reader.u64()?, reader.u64()?);
+                let (min, max) = (JsonFloat(reader.f64()?), JsonFloat(reader.f64()?));
+                unchecked.buckets = Some(UncheckedBuckets {
+                    collapses,
+                    negative_infinity,
+                    zero,
+                    positive_infinity,
+                    nan,
+                    min,
+                    max,
+                    negative: read_store(reader)?,
+                    positive: read_store(reader)?,
+                });
+            }
+            _ => return Err(reader.invalid("neither the exact nor the bucket form")),
+        }
+        unchecked.check().map_err(|reason| reader.invalid(reason))
+    }
+}
+
+fn read_store(reader: &mut Reader<'_>) -> Result<Vec<(i32, u64)>, CodecError> {
+    let length = reader.length(12)?;
+    (0..length)
+        .map(|_| Ok((reader.i32()?, reader.u64()?)))
+        .collect()
+}
+
+impl TextForm for PercentileSketch {
+    fn to_text(&self) -> String {
+        // A struct of numbers, strings and arrays always has a JSON form.
+        serde_json::to_string(&Unchecked::from(self)).unwrap_or_default()
+    }
+
+    fn from_text(text: &str) -> Result<Self, TextError> {
+        let unchecked: Unchecked = serde_json::from_str(text).map_err(|error| TextError::Json {
+            type_name: Self::TYPE_NAME,
+            reason: error.to_string(),
+        })?;
+        if unchecked.version == 0 || unchecked.version > Self::VERSION {
+            return Err(TextError::Content(CodecError::Version {
+                type_name: Self::TYPE_NAME,
+                newest: Self::VERSION,
+                found: unchecked.version,
+            }));
+        }
+        unchecked.check().map_err(|reason| {
+            TextError::Content(CodecError::Invalid {
+                type_name: Self::TYPE_NAME,
+                reason: reason.to_owned(),
+            })
+        })
+    }
+}
