@@ -46,7 +46,7 @@ test: setup ## run every suite, then all closing lines once more
 
 .PHONY: test-analytics
 test-analytics: ## the mathematics, without PostgreSQL
-	@scripts/run-suite.sh analytics 1 scripts/cargo.sh test --package sop-analytics
+	@scripts/run-suite.sh analytics 1 scripts/cargo.sh test --no-fail-fast --package sop-analytics
 
 .PHONY: test-pgrx
 test-pgrx: ## tests inside the server (installs a test build; the suites below install their own again)
@@ -58,7 +58,7 @@ test-regress: install ## golden SQL, compared with tests/pg_regress/expected
 
 .PHONY: test-e2e
 test-e2e: install ## client-side tests against real servers: install, restore, tenants, documents, demo
-	@scripts/run-suite.sh e2e 1 scripts/cargo.sh test --package sop-ml-e2e --package sop-ml-demo
+	@scripts/run-suite.sh e2e 1 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e --package sop-ml-demo
 
 .PHONY: installcheck
 installcheck: ## golden SQL against the running server of PGHOST, PGPORT, PGUSER (superuser; extension installed there)

@@ -114,7 +114,8 @@ start() {
 
     # Between the look and the start somebody else may have taken the port.
     for attempt in 1 2 3; do
-        if as_server_user "$bin/pg_ctl" start --pgdata "$data" --log "$data/server.log" --wait --timeout 60 --silent \
+        # A backtrace in the DETAIL of an error message would be part of every expected answer.
+        if as_server_user env -u RUST_BACKTRACE "$bin/pg_ctl" start --pgdata "$data" --log "$data/server.log" --wait --timeout 60 --silent \
             --options "-p $port" >/dev/null 2>&1 </dev/null; then
             watch_owner
             print_environment

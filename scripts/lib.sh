@@ -5,6 +5,9 @@
 set -euo pipefail
 umask 022
 
+# rustup's default place is not on PATH in a shell that was open before the installation.
+command -v cargo >/dev/null 2>&1 || PATH=$PATH:${CARGO_HOME:-${HOME:-}/.cargo}/bin
+
 root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # The generated helpers (results, logs, throw-away clusters) live beside cargo's output.
 target_dir=${CARGO_TARGET_DIR:-$root_dir/target}

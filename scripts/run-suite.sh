@@ -9,7 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 results=$target_dir/suites
 
 # Sums what cargo ("test result: ok. 3 passed; 0 failed; …"), pg_regress up to 15 ("test name ... ok 12 ms") and pg_regress
-# from 16 on ("ok 1 - name 12 ms") print. Prints: PASSED FAILED
+# from 16 on ("ok 1 - name 12 ms") print. Prints: PASSED FAILED. A suite that breaks otherwise counts as one failure.
 count_tests() {
     awk '
         { sub(/\r$/, "") }
@@ -20,8 +20,8 @@ count_tests() {
             }
             next
         }
-        /^(test| {5,}) *[a-z0-9_]+ +\.\.\. ok +[0-9]+ ms/ { passed++; next }
-        /^(test| {5,}) *[a-z0-9_]+ +\.\.\. FAILED/ { failed++; next }
+        /^(test |     ) *[a-z0-9_]+ +\.\.\. ok +[0-9]+ ms/ { passed++; next }
+        /^(test |     ) *[a-z0-9_]+ +\.\.\. FAILED/ { failed++; next }
         /^ok [0-9]+ +[-+] / { passed++; next }
         /^not ok [0-9]+ +[-+] / { failed++; next }
         END { print passed + 0, failed + 0 }
@@ -34,13 +34,14 @@ summary() {
     for name in "$@"; do
         [ -f "$results/$name.log" ] || continue
         say "== $name, closing lines"
-        grep -vE '^[[:space:]]*$' "$results/$name.log" | tail -n 6
+        { grep -vE '^[[:space:]]*$' "$results/$name.log" || true; } | tail -n 6
     done
     say ""
     say "== Summary"
     for name in "$@"; do
         if [ ! -f "$results/$name.result" ]; then
             say "$name: did not run"
+            total_failed=$((total_failed + 1))
             bad=1
             continue
         fi
@@ -81,11 +82,13 @@ code=0
 started=$SECONDS
 "$@" 2>&1 | tee "$log" || code=$?
 read -r passed failed < <(count_tests "$log")
-if [ "$code" -ne 0 ]; then
+if [ "$code" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    failed=1
     status="command failed (status $code)"
 elif [ "$failed" -ne 0 ]; then
     status="tests failed"
 elif [ "$passed" -lt "$minimum" ]; then
+    failed=1
     status="too few tests ran (at least $minimum expected)"
 else
     status=ok

@@ -1,1 +1,31 @@
-//! Placeholder.
+//! End-to-end tests of `sop_ml` see the extension as a client does: through connections, `psql`, `pg_dump` and
+//! `pg_restore`, against throw-away servers that `scripts/cluster.sh` starts.
+//!
+//! [`shared`] is one server per test binary; a test takes a database of its own from it. A test that needs another server
+//! (a restore into a fresh cluster) starts one with [`Cluster::start`].
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness for tests: what goes wrong here has to end the test with a message"
+)]
+
+pub mod catalogue;
+mod cluster;
+mod database;
+pub mod fixture;
+pub mod pages;
+pub mod schema_doc;
+
+pub use cluster::{Cluster, shared};
+pub use database::{Database, Output, describe, sqlstate};
+
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the crate lies in a folder of the workspace")
+        .to_owned()
+}
