@@ -35,6 +35,7 @@ mod sql;
 mod statistics;
 mod subtransaction;
 mod tenancy;
+mod trend;
 
 ::pgrx::pg_module_magic!(name, version);
 

@@ -1,1 +1,0 @@
-//! Monotone trends and robust slopes.

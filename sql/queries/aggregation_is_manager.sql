@@ -1,0 +1,2 @@
+-- Whether the caller is a manager of the current restaurant.
+SELECT sop_ml.has_access('manager')

@@ -1,0 +1,2 @@
+-- Fills the summary for the first time.
+REFRESH MATERIALIZED VIEW sop_ml_storage.sop_daily_performance_summary

@@ -1,0 +1,2 @@
+-- Refreshes the summary without blocking its readers.
+REFRESH MATERIALIZED VIEW CONCURRENTLY sop_ml_storage.sop_daily_performance_summary

@@ -1,0 +1,258 @@
+//! From raw rows to hours, and on to days, weeks, months, quarters and years.
+
+use pgrx::Uuid;
+use pgrx::datum::{Date, TimestampWithTimeZone};
+
+use super::Scope;
+use super::days::{Counts, Days, LocalDay, Outcome};
+use crate::error::{PgResult, invalid_parameter};
+use crate::sql::{self, Row};
+use crate::subtransaction::isolated;
+
+const TAKE_LOG: &str = include_str!("../../sql/queries/aggregation_take_log.sql");
+const FORGET_LOG: &str = include_str!("../../sql/queries/aggregation_forget_log.sql");
+const DAYS: &str = include_str!("../../sql/queries/aggregation_days.sql");
+const DAYS_BETWEEN: &str = include_str!("../../sql/queries/aggregation_hours_between.sql");
+const RESTAURANTS: &str = include_str!("../../sql/queries/tenancy_all_restaurants.sql");
+const PERIODS: &str = include_str!("../../sql/queries/aggregation_periods.sql");
+const DELETE: &str = include_str!("../../sql/queries/aggregation_delete.sql");
+const HOURS_TIME_SERIES: &str = include_str!("../../sql/queries/aggregation_hours_time_series.sql");
+const HOURS_INTERACTIONS: &str =
+    include_str!("../../sql/queries/aggregation_hours_interactions.sql");
+const ROLL_UP: &str = include_str!("../../sql/queries/aggregation_roll_up.sql");
+const DAY_USERS: &str = include_str!("../../sql/queries/aggregation_day_users.sql");
+
+/// Each grain above the day, and the finer one that divides it evenly.
+pub(super) const LONGER_GRAINS: [(&str, &str); 4] = [
+    ("week", "day"),
+    ("month", "day"),
+    ("quarter", "month"),
+    ("year", "quarter"),
+];
+
+/// Takes the log, finds the days to recompute and recomputes them.
+///
+/// The log's rows are taken in the subtransaction that writes the buckets: if that fails they are back.
+pub(super) fn step(scope: Scope, day: Option<Date>, run: Uuid) -> PgResult<(Outcome, Days)> {
+    match isolated(|| attempt(scope, day, run)) {
+        Ok(done) => return Ok(done),
+        Err(failure) if scope.restaurant.is_some() => {
+            let outcome = Outcome {
+                failures: vec![(String::new(), failure)],
+                ..Outcome::default()
+            };
+            return Ok((outcome, Days::default()));
+        }
+        Err(_) => {}
+    }
+    // One of them fails for all, already when its days are worked out: each on its own.
+    let (mut outcome, mut days) = (Outcome::default(), Days::default());
+    for restaurant in sql::modify(RESTAURANTS, &[], |row| row.required::<Uuid>(1))? {
+        let scope = Scope {
+            restaurant: Some(restaurant),
+            ..scope
+        };
+        match isolated(|| attempt(scope, day, run)) {
+            Ok((own, own_days)) => {
+                outcome.restaurants += 1;
+                outcome.counts += own.counts;
+                days.0.extend(own_days.0);
+            }
+            Err(failure) => outcome
+                .failures
+                .push((format!("restaurant {restaurant}"), failure)),
+        }
+    }
+    Ok((outcome, days))
+}
+
+fn attempt(scope: Scope, day: Option<Date>, run: Uuid) -> PgResult<(Outcome, Days)> {
+    let mut notes = Vec::new();
+    let noted = if scope.is_operator {
+        let taken = sql::modify(TAKE_LOG, &[scope.restaurant.into()], |row| {
+            Ok((row.required(1)?, row.required(2)?, row.required::<i64>(3)?))
+        })?;
+        let entries: i64 = taken.iter().map(|(_, _, entries)| entries).sum();
+        notes.push(format!("{entries} entries of the change log"));
+        taken
+            .into_iter()
+            .map(|(restaurant, hour, _)| (restaurant, hour))
+            .unzip()
+    } else {
+        notes.push(
+            "only the requested day: late rows are picked up by the operator's run".to_owned(),
+        );
+        (Vec::new(), Vec::new())
+    };
+    let days = find_days(scope.restaurant, day, noted, true)?;
+    let counts = recompute(&days, run)?;
+    notes.push(format!("{} local days", days.0.len()));
+    let outcome = Outcome {
+        restaurants: days.restaurant_count(),
+        counts,
+        notes,
+        ..Outcome::default()
+    };
+    Ok((outcome, days))
+}
+
+/// The day that a run is asked for, of one restaurant or all.
+pub(super) fn requested_days(restaurant: Option<Uuid>, day: Option<Date>) -> PgResult<Days> {
+    find_days(restaurant, day, (Vec::new(), Vec::new()), true)
+}
+
+/// The local days that a time range touches.
+pub(super) fn days_between(
+    restaurant: Uuid,
+    from_time: TimestampWithTimeZone,
+    to_time: TimestampWithTimeZone,
+) -> PgResult<Days> {
+    if from_time >= to_time {
+        return Err(invalid_parameter("from_time must be before to_time"));
+    }
+    if from_time.is_neg_infinity() || to_time.is_infinity() {
+        return Err(invalid_parameter("from_time and to_time must be finite"));
+    }
+    let noted = sql::modify(
+        DAYS_BETWEEN,
+        &[restaurant.into(), from_time.into(), to_time.into()],
+        |row| Ok((row.required(1)?, row.required(2)?)),
+    )?
+    .into_iter()
+    .unzip();
+    find_days(Some(restaurant), None, noted, false)
+}
+
+/// What a range's recomputation has answered need not be answered again.
+pub(super) fn forget_log(
+    restaurant: Uuid,
+    from_time: TimestampWithTimeZone,
+    to_time: TimestampWithTimeZone,
+) -> PgResult<()> {
+    sql::execute(
+        FORGET_LOG,
+        &[restaurant.into(), from_time.into(), to_time.into()],
+    )
+    .map(|_| ())
+}
+
+fn find_days(
+    restaurant: Option<Uuid>,
+    day: Option<Date>,
+    (restaurants, hours): (Vec<Uuid>, Vec<TimestampWithTimeZone>),
+    with_requested: bool,
+) -> PgResult<Days> {
+    sql::modify(
+        DAYS,
+        &[
+            restaurant.into(),
+            day.into(),
+            restaurants.into(),
+            hours.into(),
+            with_requested.into(),
+        ],
+        |row| {
+            Ok(LocalDay {
+                restaurant: row.required(1)?,
+                date: row.required(2)?,
+                starts_at: row.required(3)?,
+                ends_at: row.required(4)?,
+                is_closed: row.get(5)?,
+                open_at: row.required(6)?,
+                is_requested: row.required(7)?,
+            })
+        },
+    )
+    .map(Days)
+}
+
+/// Replaces the buckets of the days, and of the longer periods around them.
+pub(super) fn recompute(days: &Days, run: Uuid) -> PgResult<Counts> {
+    delete(days, &["hour", "day"])?;
+    let mut counts = Counts::default();
+    for statement in [HOURS_TIME_SERIES, HOURS_INTERACTIONS] {
+        let arguments = [
+            days.restaurants().into(),
+            days.dates().into(),
+            days.starts().into(),
+            days.ends().into(),
+            days.open_at().into(),
+            run.into(),
+        ];
+        counts += read_counts(sql::modify(statement, &arguments, counts_of)?);
+    }
+    counts.rows_out += roll_up(days, "hour", "day", run)?;
+    sql::execute(
+        DAY_USERS,
+        &[
+            days.restaurants().into(),
+            days.starts().into(),
+            days.ends().into(),
+        ],
+    )?;
+    for (grain, finer) in LONGER_GRAINS {
+        let periods = periods_of(days, grain)?;
+        delete(&periods, &[grain])?;
+        counts.rows_out += roll_up(&periods, finer, grain, run)?;
+    }
+    Ok(counts)
+}
+
+/// The local periods of a grain that contain the days.
+pub(super) fn periods_of(days: &Days, grain: &str) -> PgResult<Days> {
+    sql::modify(
+        PERIODS,
+        &[days.restaurants().into(), days.dates().into(), grain.into()],
+        |row| {
+            Ok(LocalDay {
+                restaurant: row.required(1)?,
+                date: row.required(2)?,
+                starts_at: row.required(3)?,
+                ends_at: row.required(4)?,
+                is_closed: None,
+                open_at: String::new(),
+                is_requested: false,
+            })
+        },
+    )
+    .map(Days)
+}
+
+fn delete(periods: &Days, grains: &[&str]) -> PgResult<()> {
+    let grains: Vec<String> = grains.iter().map(|grain| (*grain).to_owned()).collect();
+    sql::execute(
+        DELETE,
+        &[
+            periods.restaurants().into(),
+            periods.starts().into(),
+            periods.ends().into(),
+            grains.into(),
+        ],
+    )
+    .map(|_| ())
+}
+
+fn roll_up(periods: &Days, finer: &str, grain: &str, run: Uuid) -> PgResult<i64> {
+    let arguments = [
+        periods.restaurants().into(),
+        periods.dates().into(),
+        periods.starts().into(),
+        periods.ends().into(),
+        periods.closed().into(),
+        finer.into(),
+        grain.into(),
+        run.into(),
+    ];
+    Ok(read_counts(sql::modify(ROLL_UP, &arguments, counts_of)?).rows_out)
+}
+
+fn counts_of(row: &Row<'_>) -> PgResult<Counts> {
+    Ok(Counts {
+        rows_in: row.required(1)?,
+        rows_out: row.required(2)?,
+    })
+}
+
+fn read_counts(rows: Vec<Counts>) -> Counts {
+    rows.into_iter().next().unwrap_or_default()
+}
