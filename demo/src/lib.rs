@@ -22,7 +22,7 @@ pub use calendar::{DAYS, FIRST_DAY, day, last_day};
 pub use id::Id;
 pub use script::generate;
 pub use truth::{
-    ClosedDays, Dirty, DriftingModel, Experiment, Fault, FaultKind, LateRows, ModelName, Trend,
-    Truth,
+    Anomalies, ClosedDays, Dirty, DriftingModel, Experiment, Fault, FaultKind, LateRows, ModelName,
+    Trend, Truth,
 };
 pub use world::{RESTAURANTS, Restaurant, SOPS, STAFF};

@@ -3,7 +3,7 @@
 use crate::calendar::{DAYS, day, days, instant};
 use crate::id::Id;
 use crate::random::Random;
-use crate::truth::{DriftingModel, ModelName};
+use crate::truth::{Anomalies, DriftingModel, ModelName};
 use crate::world::{RESTAURANTS, Restaurant};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value, json};
@@ -17,9 +17,11 @@ const DRIFT_DAYS: u64 = 7;
 /// How far it moves, in standard deviations.
 const DRIFT: f64 = 2.0;
 
-/// The last days, in which some predictions of the other model are far off, and how many are.
+/// Some predictions of the other model are far off: so many in the week before the last one, whose outcomes would else make
+/// the model's last week look worse than the one before, and so many on the last day, whose outcomes are not known yet.
 const ANOMALY_DAYS: u64 = 14;
-const ANOMALIES: usize = 24;
+const EARLIER_ANOMALIES: usize = 18;
+const LAST_DAY_ANOMALIES: usize = 6;
 
 /// A feature with its normal distribution and its weight in the prediction.
 struct Input {
@@ -148,9 +150,9 @@ impl Model {
 }
 
 /// What both models predicted, and which predictions of the stable one are far off.
-pub(crate) fn predictions(seed: u64) -> (Vec<Prediction>, Vec<Id>) {
+pub(crate) fn predictions(seed: u64) -> (Vec<Prediction>, Anomalies) {
     let mut rows = Vec::new();
-    let mut anomalies = Vec::new();
+    let mut anomalies = Anomalies::default();
     for model in models() {
         let mut random = Random::new(seed, &format!("predictions {}", model.name));
         let first = rows.len();
@@ -166,30 +168,34 @@ pub(crate) fn predictions(seed: u64) -> (Vec<Prediction>, Vec<Id>) {
     (rows, anomalies)
 }
 
-/// Throws some of the last predictions off by eight to fourteen standard deviations, in both directions.
-fn spoil(random: &mut Random, rows: &mut [Prediction]) -> Vec<Id> {
-    let recent = ANOMALY_DAYS as usize * PER_DAY;
-    let every = recent / ANOMALIES;
-    let start = rows.len().saturating_sub(recent);
-    let mut spoiled = Vec::new();
-    for number in 0..ANOMALIES {
-        if let Some(row) = rows.get_mut(start + number * every + random.below(every)) {
-            // The standard deviation of the stable model's predictions is 5.6.
-            let distance = 5.6 * random.between(8.0, 14.0);
-            row.predicted += if random.chance(0.5) {
-                distance
-            } else {
-                -distance
-            };
-            spoiled.push(row.id);
+/// Throws some predictions off by eight to fourteen standard deviations, in both directions.
+fn spoil(random: &mut Random, rows: &mut [Prediction]) -> Anomalies {
+    let week = DRIFT_DAYS as usize * PER_DAY;
+    let earlier = rows.len().saturating_sub(2 * week)..rows.len().saturating_sub(week);
+    let last_day = rows.len().saturating_sub(PER_DAY)..rows.len();
+    let mut spoil_some = |stretch: std::ops::Range<usize>, count: usize| {
+        let every = stretch.len() / count;
+        let mut spoiled = Vec::new();
+        for number in 0..count {
+            if let Some(row) = rows.get_mut(stretch.start + number * every + random.below(every)) {
+                // The standard deviation of the stable model's predictions is 5.6.
+                let distance = 5.6 * random.between(8.0, 14.0);
+                row.predicted += if random.chance(0.5) {
+                    distance
+                } else {
+                    -distance
+                };
+                spoiled.push(row.id);
+            }
         }
+        spoiled
+    };
+    Anomalies {
+        from: day(DAYS - ANOMALY_DAYS),
+        among: ANOMALY_DAYS * PER_DAY as u64,
+        earlier: spoil_some(earlier, EARLIER_ANOMALIES),
+        last_day: spoil_some(last_day, LAST_DAY_ANOMALIES),
     }
-    spoiled
-}
-
-/// The first day on which predictions may be off, and how many predictions of the stable model there are since.
-pub(crate) fn anomaly_window() -> (NaiveDate, u64) {
-    (day(DAYS - ANOMALY_DAYS), ANOMALY_DAYS * PER_DAY as u64)
 }
 
 /// What drifts.
@@ -234,20 +240,28 @@ mod tests {
     #[test]
     fn spoiled_predictions_are_distinct_and_recent() {
         let (rows, anomalies) = predictions(11);
-        let distinct: std::collections::HashSet<_> = anomalies.iter().collect();
-        assert_eq!(distinct.len(), ANOMALIES);
-        let (from, among) = anomaly_window();
-        let from = instant(owner().zone, from, 0.0);
+        let distinct: std::collections::HashSet<_> = anomalies.all().collect();
+        assert_eq!(distinct.len(), EARLIER_ANOMALIES + LAST_DAY_ANOMALIES);
         let [_, stable] = models();
-        let recent: Vec<_> = rows
-            .iter()
-            .filter(|row| row.model == stable.id && row.at >= from)
-            .collect();
-        assert_eq!(recent.len() as u64, among);
+        let since = |date| {
+            let from = instant(owner().zone, date, 0.0);
+            rows.iter()
+                .filter(|row| row.model == stable.id && row.at >= from)
+                .collect::<Vec<_>>()
+        };
+        let recent = since(anomalies.from);
+        assert_eq!(recent.len() as u64, anomalies.among);
         assert!(
             anomalies
+                .all()
+                .all(|id| recent.iter().any(|row| row.id == id))
+        );
+        let last = since(crate::last_day());
+        assert!(
+            anomalies
+                .last_day
                 .iter()
-                .all(|id| recent.iter().any(|row| row.id == *id))
+                .all(|id| last.iter().any(|row| row.id == *id))
         );
     }
 }

@@ -30,7 +30,6 @@ pub fn generate<W: Write, L: Write>(seed: u64, first: &mut W, late: &mut L) -> i
     let sop = dirty::place().own("Prepare the house stock");
     let faults = dirty::faults(seed, sop, &runs.interactions);
     let (predictions, anomalies) = models::predictions(seed);
-    let (anomalies_from, anomalies_among) = models::anomaly_window();
     let [effect, no_effect] = experiments::experiments();
     let [_, stable] = models::models();
     let mut truth = Truth {
@@ -40,8 +39,6 @@ pub fn generate<W: Write, L: Write>(seed: u64, first: &mut W, late: &mut L) -> i
         drifting: models::drifting(),
         stable: stable.named(),
         anomalies,
-        anomalies_among,
-        anomalies_from,
         late: runs.late(),
         dirty: faults.dirty.clone(),
         effect,

@@ -18,11 +18,7 @@ pub struct Truth {
     /// The restaurant and id of the model that stays as it is.
     pub stable: ModelName,
     /// Predictions of the stable model that are far off.
-    pub anomalies: Vec<Id>,
-    /// All predictions of the stable model from `anomalies_from` on.
-    pub anomalies_among: u64,
-    /// The first day on which predictions may be off.
-    pub anomalies_from: NaiveDate,
+    pub anomalies: Anomalies,
     /// Rows that arrive with the second script.
     pub late: LateRows,
     /// Rows that a quality check has to find; the restaurant named here is the only one with any.
@@ -85,6 +81,26 @@ pub struct DriftingModel {
     pub since: NaiveDate,
     /// The move in standard deviations of the feature.
     pub deviations: f64,
+}
+
+/// Predictions that are far off.
+#[derive(Clone, Debug, Default)]
+pub struct Anomalies {
+    /// The first day of the stretch that has them.
+    pub from: NaiveDate,
+    /// How many predictions the stable model made since.
+    pub among: u64,
+    /// Those in the week before the last one.
+    pub earlier: Vec<Id>,
+    /// Those on the last day.
+    pub last_day: Vec<Id>,
+}
+
+impl Anomalies {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = Id> + '_ {
+        self.earlier.iter().chain(&self.last_day).copied()
+    }
 }
 
 /// Rows that arrive after the nightly run for the last day.
@@ -198,9 +214,10 @@ impl Truth {
             },
             "stable_model": model(&self.stable),
             "prediction_anomalies": {
-                "from": self.anomalies_from.to_string(),
-                "among": self.anomalies_among,
-                "prediction_ids": self.anomalies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "from": self.anomalies.from.to_string(),
+                "among": self.anomalies.among,
+                "earlier": self.anomalies.earlier.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "last_day": self.anomalies.last_day.iter().map(ToString::to_string).collect::<Vec<_>>(),
             },
             "late_rows": {
                 "restaurant_id": self.late.restaurant.to_string(),
