@@ -20,6 +20,7 @@ mod sop_type;
 
 mod aggregation;
 mod anomalies;
+mod arguments;
 mod arrays;
 mod data_preparation;
 mod data_quality;

@@ -29,6 +29,36 @@ pub(crate) fn select<T>(
     })
 }
 
+/// How many rows [`for_each`] holds at a time.
+const FETCH_ROWS: std::ffi::c_long = 10_000;
+
+/// Runs a reading statement through a cursor and visits each row; like [`select`], but for results that must not be in
+/// memory as a whole.
+pub(crate) fn for_each(
+    statement: &str,
+    arguments: &[DatumWithOid<'_>],
+    mut row: impl FnMut(&Row<'_>) -> PgResult<()>,
+) -> PgResult<()> {
+    Spi::connect(|client| {
+        let mut cursor = client
+            .try_open_cursor(statement, arguments)
+            .map_err(from_spi)?;
+        loop {
+            let batch = cursor.fetch(FETCH_ROWS).map_err(from_spi)?;
+            // SAFETY: reads a variable of this single-threaded backend that the fetch has just set.
+            let table = unsafe { pgrx::pg_sys::SPI_tuptable };
+            if batch.is_empty() {
+                return Ok(());
+            }
+            for tuple in batch {
+                row(&Row(tuple))?;
+            }
+            // SAFETY: the rows of this fetch have been dropped and nothing else refers to their table.
+            unsafe { pgrx::pg_sys::SPI_freetuptable(table) };
+        }
+    })
+}
+
 /// Runs a reading statement that returns at most one row.
 pub(crate) fn select_one<T>(
     statement: &str,

@@ -17,6 +17,7 @@
 
 pub mod aggregation;
 pub mod anomalies;
+pub mod budget;
 pub mod codec;
 pub mod data_preparation;
 pub mod data_quality;
@@ -24,5 +25,6 @@ pub mod drift;
 pub mod error;
 pub mod features;
 pub mod progress;
+pub mod severity;
 pub mod statistics;
 pub mod trend;
