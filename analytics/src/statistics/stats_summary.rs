@@ -57,6 +57,7 @@ impl Default for StatsSummary {
 }
 
 /// `a + b` and the error of rounding it (Knuth).
+#[inline]
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let part = sum - a;
@@ -152,11 +153,13 @@ impl StatsSummary {
         self.m4 = f64::NAN;
     }
 
+    #[inline]
     fn add_to_sum(&mut self, high: f64, low: f64) {
         let (sum, error) = two_sum(self.sum, high);
         (self.sum, self.sum_low) = two_sum(sum, self.sum_low + low + error);
     }
 
+    #[inline]
     fn check_overflow(&self) -> Result<(), StatisticsError> {
         // An overflow of a lower moment is one of the fourth, too; infinity and NaN stay in it.
         if self.m4.is_finite() && self.sum.is_finite() {
