@@ -14,6 +14,23 @@ pub(crate) fn values<T>(array: Array<'_, T>, argument: &str) -> PgResult<Vec<T>>
 where
     T: for<'a> UnboxDatum<As<'a> = T> + 'static,
 {
+    let values = flattened(&array, argument)?;
+    // SAFETY: `values` holds copies, and the array lives in the memory context of this call.
+    let dimensions = unsafe { RawArray::from_array(array) }.map_or(0, |raw| raw.dims().len());
+    if dimensions > 1 {
+        return Err(with_code(
+            Code::ERRCODE_ARRAY_ELEMENT_ERROR,
+            format!("{argument} must have one dimension, not {dimensions}"),
+        ));
+    }
+    Ok(values)
+}
+
+/// As [`values`], for arguments that may have several dimensions: the elements in storage order.
+pub(crate) fn flattened<T>(array: &Array<'_, T>, argument: &str) -> PgResult<Vec<T>>
+where
+    T: for<'a> UnboxDatum<As<'a> = T> + 'static,
+{
     let mut values = Vec::new();
     values.try_reserve_exact(array.len()).map_err(|error| {
         with_code(
@@ -30,14 +47,6 @@ where
             .set_hint("Remove NULL elements, for example with array_remove(…, NULL)."));
         };
         values.push(element);
-    }
-    // SAFETY: `values` holds copies, and the array lives in the memory context of this call.
-    let dimensions = unsafe { RawArray::from_array(array) }.map_or(0, |raw| raw.dims().len());
-    if dimensions > 1 {
-        return Err(with_code(
-            Code::ERRCODE_ARRAY_ELEMENT_ERROR,
-            format!("{argument} must have one dimension, not {dimensions}"),
-        ));
     }
     Ok(values)
 }
