@@ -56,9 +56,13 @@ impl Database {
     /// When the server refuses it.
     #[must_use]
     pub fn connect(&self, role: &str) -> Client {
-        self.config(role)
-            .connect(NoTls)
-            .unwrap_or_else(|error| panic!("no connection to {} as {role}: {}", self.name, describe(&error)))
+        self.config(role).connect(NoTls).unwrap_or_else(|error| {
+            panic!(
+                "no connection to {} as {role}: {}",
+                self.name,
+                describe(&error)
+            )
+        })
     }
 
     /// A connection as superuser.
@@ -126,7 +130,12 @@ impl Database {
     pub fn restore(&self, file: &Path) -> Output {
         self.program(
             "pg_restore",
-            &["--exit-on-error", "--dbname", &self.name, &file.to_string_lossy()],
+            &[
+                "--exit-on-error",
+                "--dbname",
+                &self.name,
+                &file.to_string_lossy(),
+            ],
             None,
         )
     }
@@ -150,7 +159,11 @@ impl Database {
             .env("PGDATABASE", &self.name)
             .env("PGTZ", "UTC")
             .env("PGDATESTYLE", "ISO,MDY")
-            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdin(if input.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{name} cannot be run: {error}"));

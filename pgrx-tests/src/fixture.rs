@@ -87,16 +87,17 @@ pub fn fill(database: &Database) -> Vec<String> {
                 }
             }
         });
-        assert!(waiting.len() < before, "tables that stay empty:\n{problems}");
+        assert!(
+            waiting.len() < before,
+            "tables that stay empty:\n{problems}"
+        );
     }
     filled
 }
 
 fn fill_table(client: &mut Client, table: &str, partitioned: bool) -> Result<(), String> {
     let columns = required_columns(client, table).map_err(|error| describe(&error))?;
-    let mut transaction = client
-        .transaction()
-        .map_err(|error| describe(&error))?;
+    let mut transaction = client.transaction().map_err(|error| describe(&error))?;
     for tenant in TENANTS {
         let times: &[&str] = if partitioned {
             &["now()", "timestamptz '2001-02-03 04:05:06+00'"]
@@ -106,7 +107,12 @@ fn fill_table(client: &mut Client, table: &str, partitioned: bool) -> Result<(),
         for (number, time) in times.iter().enumerate() {
             let (names, values): (Vec<_>, Vec<_>) = columns
                 .iter()
-                .map(|column| (format!("\"{}\"", column.name), value(column, tenant, number, time)))
+                .map(|column| {
+                    (
+                        format!("\"{}\"", column.name),
+                        value(column, tenant, number, time),
+                    )
+                })
                 .unzip();
             transaction
                 .execute(
@@ -182,7 +188,11 @@ fn value(column: &Column, tenant: Tenant, number: usize, time: &str) -> String {
         "uuid" => format!("md5('{} {id} {number}')::uuid", column.name),
         "text" => format!("'fixture {number}'"),
         // A later bound (`to_time`, `window_end`, `valid_until`) has to lie after the earlier one.
-        "timestamp with time zone" if ["to_", "_end", "_until", "target", "ended", "expires"].iter().any(|part| column.name.contains(part)) => {
+        "timestamp with time zone"
+            if ["to_", "_end", "_until", "target", "ended", "expires"]
+                .iter()
+                .any(|part| column.name.contains(part)) =>
+        {
             format!("{time} + interval '1 day'")
         }
         "timestamp with time zone" => time.to_owned(),

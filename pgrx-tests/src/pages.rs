@@ -80,8 +80,9 @@ fn join(lines: &[&str], range: &std::ops::Range<usize>) -> String {
 /// One script for `psql` that runs all examples in one session, with a line between them that [`answers`] finds.
 #[must_use]
 pub fn script(examples: &[Example]) -> String {
-    let mut script =
-        String::from("SET search_path = sop_ml, public;\nSET timezone = 'UTC';\nSET client_min_messages = notice;\n");
+    let mut script = String::from(
+        "SET search_path = sop_ml, public;\nSET timezone = 'UTC';\nSET client_min_messages = notice;\n",
+    );
     for example in examples {
         let _ = writeln!(script, "\\echo {SEPARATOR}\n{}", example.sql);
     }
@@ -136,14 +137,16 @@ pub fn with_answers(page: &str, examples: &[Example], answers: &[String]) -> Str
 mod tests {
     use super::*;
 
-    const PAGE: &str =
-        "# Title\n\n```sql\nSELECT 1;\n```\n\n```text\n one\n```\n\n```sql\nSELECT 2;\n```\nwords\n```text\nno\n```\n";
+    const PAGE: &str = "# Title\n\n```sql\nSELECT 1;\n```\n\n```text\n one\n```\n\n```sql\nSELECT 2;\n```\nwords\n```text\nno\n```\n";
 
     #[test]
     fn only_adjacent_blocks_are_examples() {
         let found = examples(PAGE);
         assert_eq!(found.len(), 1);
-        assert_eq!(found.first().map(|example| example.sql.as_str()), Some("SELECT 1;\n"));
+        assert_eq!(
+            found.first().map(|example| example.sql.as_str()),
+            Some("SELECT 1;\n")
+        );
         assert_eq!(found.first().map(|example| example.line), Some(4));
     }
 

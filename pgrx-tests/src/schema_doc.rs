@@ -11,15 +11,30 @@ use crate::Database;
 const GROUPS: [(&str, &[&str]); 8] = [
     (
         "Tenancy (036)",
-        &["sop_restaurants", "sop_restaurant_members", "sop_training_records", "sop_schema_migrations"],
+        &[
+            "sop_restaurants",
+            "sop_restaurant_members",
+            "sop_training_records",
+            "sop_schema_migrations",
+        ],
     ),
     (
         "Training data (037)",
-        &["sop_training_datasets", "sop_ml_features", "sop_ml_models", "sop_ml_training_jobs", "sop_ml_predictions"],
+        &[
+            "sop_training_datasets",
+            "sop_ml_features",
+            "sop_ml_models",
+            "sop_ml_training_jobs",
+            "sop_ml_predictions",
+        ],
     ),
     (
         "Performance aggregates (038)",
-        &["sop_performance_aggregates", "sop_performance_trends", "sop_performance_baselines"],
+        &[
+            "sop_performance_aggregates",
+            "sop_performance_trends",
+            "sop_performance_baselines",
+        ],
     ),
     (
         "Predictive modelling (039)",
@@ -92,15 +107,30 @@ pub fn page(database: &Database) -> String {
          *partitioned* have one partition a month in schema `sop_ml_storage`, and a default partition for everything \
          else.\n\n",
     );
-    let tables = names(&mut client, "c.relkind IN ('r', 'p') AND NOT c.relispartition");
-    let grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, tables)| tables.iter().copied()).collect();
-    let missing: Vec<&String> = tables.iter().filter(|name| !grouped.contains(&name.as_str())).collect();
-    assert!(missing.is_empty(), "tables that no group of the page names: {missing:?}");
+    let tables = names(
+        &mut client,
+        "c.relkind IN ('r', 'p') AND NOT c.relispartition",
+    );
+    let grouped: Vec<&str> = GROUPS
+        .iter()
+        .flat_map(|(_, tables)| tables.iter().copied())
+        .collect();
+    let missing: Vec<&String> = tables
+        .iter()
+        .filter(|name| !grouped.contains(&name.as_str()))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "tables that no group of the page names: {missing:?}"
+    );
 
     picture(&mut client, &mut page);
     for (title, members) in GROUPS {
         let _ = writeln!(page, "## {title}\n");
-        for table in members.iter().filter(|name| tables.iter().any(|table| table == *name)) {
+        for table in members
+            .iter()
+            .filter(|name| tables.iter().any(|table| table == *name))
+        {
             relation(&mut client, &mut page, table);
         }
     }
@@ -156,7 +186,11 @@ fn picture(client: &mut Client, page: &mut String) {
     for row in keys {
         let (from, to): (String, String) = (row.get(0), row.get(1));
         let columns: Option<String> = row.get(2);
-        let _ = writeln!(page, "    {to} ||--o{{ {from} : \"{}\"", columns.unwrap_or_default());
+        let _ = writeln!(
+            page,
+            "    {to} ||--o{{ {from} : \"{}\"",
+            columns.unwrap_or_default()
+        );
     }
     page.push_str("```\n\n");
 }

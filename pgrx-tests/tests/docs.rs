@@ -1,7 +1,13 @@
 //! Every example in README.md and docs/*.md is run in a fresh database and answers what the page says.
 //!
 //! `UPDATE_DOCS=1` writes the answers into the pages instead; read the difference before you commit it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -27,7 +33,8 @@ fn examples_answer_what_the_pages_say() {
     let mut failures = String::new();
     let mut count = 0;
     for path in pages() {
-        let page = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let page = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let found = examples(&page);
         if found.is_empty() {
             continue;
@@ -37,7 +44,13 @@ fn examples_answer_what_the_pages_say() {
         let database = shared().database_with_extension(&format!("page_{name}"));
         let printed = database.psql(&script(&found));
         let got = answers(&printed.text);
-        assert_eq!(got.len(), found.len(), "{}: psql ended early:\n{}", path.display(), printed.text);
+        assert_eq!(
+            got.len(),
+            found.len(),
+            "{}: psql ended early:\n{}",
+            path.display(),
+            printed.text
+        );
         if update {
             std::fs::write(&path, with_answers(&page, &found, &got)).unwrap();
             continue;

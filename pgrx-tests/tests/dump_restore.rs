@@ -1,5 +1,11 @@
 //! A dump and its restore keep every row, every right and every definition; dropping the extension keeps the rows.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
 
 use std::path::PathBuf;
 
@@ -7,8 +13,7 @@ use sop_ml_e2e::catalogue::{assert_same_lines, contents, definitions, privileges
 use sop_ml_e2e::fixture::{TENANTS, fill};
 use sop_ml_e2e::{Cluster, Database, shared, sqlstate};
 
-const BYSTANDER: &str =
-    "DO $$ BEGIN CREATE ROLE bystander LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
+const BYSTANDER: &str = "DO $$ BEGIN CREATE ROLE bystander LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
 
 /// A database with rows in every table, filled materialized views and an empty dirty-bucket log.
 fn filled_database(name: &str) -> Database {
@@ -36,10 +41,18 @@ fn restore_and_compare(source: &Database, target: &Database, file: &str) {
     assert!(restored.success, "{}", restored.text);
 
     let (before, after) = (contents(source), contents(target));
-    assert!(before.len() > 40, "only {} relations to compare", before.len());
+    assert!(
+        before.len() > 40,
+        "only {} relations to compare",
+        before.len()
+    );
     for ((name, rows, checksum), (other, other_rows, other_checksum)) in before.iter().zip(&after) {
         assert_eq!(name, other);
-        assert_eq!((rows, checksum), (other_rows, other_checksum), "content of {name}");
+        assert_eq!(
+            (rows, checksum),
+            (other_rows, other_checksum),
+            "content of {name}"
+        );
     }
     assert_eq!(before.len(), after.len());
     assert_same_lines("definitions", &definitions(source), &definitions(target));
@@ -51,7 +64,11 @@ fn restore_and_compare(source: &Database, target: &Database, file: &str) {
             .query_one("SELECT count(*) FROM sop_ml.sop_restaurants", &[])
             .unwrap()
             .get(0);
-        assert_eq!(rows, 1, "restaurants that {} sees after the restore", tenant.role);
+        assert_eq!(
+            rows, 1,
+            "restaurants that {} sees after the restore",
+            tenant.role
+        );
     }
 }
 
@@ -63,7 +80,10 @@ fn restore_into_the_same_cluster_and_a_fresh_one() {
         let partition = relations(&source)
             .iter()
             .any(|relation| relation.qualified() == name && relation.is_partition);
-        assert!(rows > 0 || partition, "{name} is empty: the test would prove nothing about it");
+        assert!(
+            rows > 0 || partition,
+            "{name} is empty: the test would prove nothing about it"
+        );
     }
     restore_and_compare(&source, &shared().database("dump_target"), "same");
 
@@ -99,7 +119,11 @@ fn dropping_the_extension_keeps_rows_and_denies_by_default() {
             .filter(|(name, ..)| !name.contains("summary") && !name.contains("weekly"))
             .collect()
     };
-    let (rows, before, rights) = (tables(&database), definitions(&database), privileges(&database));
+    let (rows, before, rights) = (
+        tables(&database),
+        definitions(&database),
+        privileges(&database),
+    );
 
     let error = database
         .superuser()
@@ -117,7 +141,11 @@ fn dropping_the_extension_keeps_rows_and_denies_by_default() {
         let name = relation.qualified();
         // Either no right at all, or no row: nothing is shown without a policy.
         match tenant.query_one(&format!("SELECT count(*) FROM {name}"), &[]) {
-            Ok(row) => assert_eq!(row.get::<_, i64>(0), 0, "{name} shows rows without the extension"),
+            Ok(row) => assert_eq!(
+                row.get::<_, i64>(0),
+                0,
+                "{name} shows rows without the extension"
+            ),
             Err(error) => assert_eq!(sqlstate(&error), "42501", "{name}: {error:?}"),
         }
     }

@@ -1,5 +1,11 @@
 //! `CREATE EXTENSION` and `install()`: what they make, who owns it, and what happens when they run again.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
 
 use std::sync::{Arc, Mutex};
 
@@ -10,28 +16,62 @@ use sop_ml_e2e::{Database, shared, sqlstate};
 /// The 30 tables of the machine-learning data layer, and those of migrations 036 and 043 around them.
 const TABLES: [&str; 39] = [
     // 037 training data
-    "sop_ml_models", "sop_training_datasets", "sop_ml_features", "sop_ml_training_jobs", "sop_ml_predictions",
+    "sop_ml_models",
+    "sop_training_datasets",
+    "sop_ml_features",
+    "sop_ml_training_jobs",
+    "sop_ml_predictions",
     // 038 performance aggregates
-    "sop_performance_aggregates", "sop_performance_trends", "sop_performance_baselines",
+    "sop_performance_aggregates",
+    "sop_performance_trends",
+    "sop_performance_baselines",
     // 039 predictive modelling
-    "sop_predictive_models", "sop_feature_engineering", "sop_model_predictions", "sop_model_performance_tracking",
+    "sop_predictive_models",
+    "sop_feature_engineering",
+    "sop_model_predictions",
+    "sop_model_performance_tracking",
     "sop_prediction_scenarios",
     // 040 time series
-    "sop_time_series_data", "sop_time_series_patterns", "sop_time_series_forecasts", "sop_time_series_anomalies",
+    "sop_time_series_data",
+    "sop_time_series_patterns",
+    "sop_time_series_forecasts",
+    "sop_time_series_anomalies",
     "sop_time_series_compression_policies",
     // 041 recommendation
-    "sop_user_interactions", "sop_content_features", "sop_user_profiles", "sop_generated_recommendations",
-    "sop_recommendation_models", "sop_recommendation_analytics",
+    "sop_user_interactions",
+    "sop_content_features",
+    "sop_user_profiles",
+    "sop_generated_recommendations",
+    "sop_recommendation_models",
+    "sop_recommendation_analytics",
     // 042 experiments
-    "sop_ab_experiments", "sop_ab_participants", "sop_ab_events", "sop_ab_results", "sop_ab_monitoring",
+    "sop_ab_experiments",
+    "sop_ab_participants",
+    "sop_ab_events",
+    "sop_ab_results",
+    "sop_ab_monitoring",
     "sop_ab_feature_flags",
     // 036 tenancy
-    "sop_restaurants", "sop_restaurant_members", "sop_training_records", "sop_schema_migrations",
+    "sop_restaurants",
+    "sop_restaurant_members",
+    "sop_training_records",
+    "sop_schema_migrations",
     // 043 operations (a selection is not enough: all of them)
-    "sop_alerts", "sop_audit_log", "sop_job_queue", "sop_job_runs", "sop_event_outbox",
+    "sop_alerts",
+    "sop_audit_log",
+    "sop_job_queue",
+    "sop_job_runs",
+    "sop_event_outbox",
 ];
-const MORE_OPERATIONS: [&str; 3] = ["sop_privacy_preferences", "sop_pii_columns", "sop_quality_reports"];
-const SUMMARIES: [&str; 2] = ["sop_daily_performance_summary", "sop_weekly_performance_trends"];
+const MORE_OPERATIONS: [&str; 3] = [
+    "sop_privacy_preferences",
+    "sop_pii_columns",
+    "sop_quality_reports",
+];
+const SUMMARIES: [&str; 2] = [
+    "sop_daily_performance_summary",
+    "sop_weekly_performance_trends",
+];
 
 /// A database with the extension but without what `install()` makes: as a restore leaves it for a moment.
 fn without_install(name: &str) -> Database {
@@ -40,10 +80,12 @@ fn without_install(name: &str) -> Database {
     let heard = Arc::clone(&notices);
     let mut config = database.config("postgres");
     config.notice_callback(move |notice| {
-        heard
-            .lock()
-            .unwrap()
-            .push(format!("{}: {} {}", notice.severity(), notice.message(), notice.hint().unwrap_or("")));
+        heard.lock().unwrap().push(format!(
+            "{}: {} {}",
+            notice.severity(),
+            notice.message(),
+            notice.hint().unwrap_or("")
+        ));
     });
     let mut client = config.connect(NoTls).unwrap();
     client
@@ -51,7 +93,9 @@ fn without_install(name: &str) -> Database {
         .unwrap();
     let notices = notices.lock().unwrap();
     assert!(
-        notices.iter().any(|notice| notice.starts_with("WARNING") && notice.contains("install()")),
+        notices
+            .iter()
+            .any(|notice| notice.starts_with("WARNING") && notice.contains("install()")),
         "no warning that names install(): {notices:?}"
     );
     database
@@ -67,11 +111,20 @@ fn create_extension_makes_every_table_and_summary() {
         })
     };
     for table in TABLES.iter().chain(&MORE_OPERATIONS) {
-        assert!(has("sop_ml", table, "rp"), "table sop_ml.{table} is missing");
+        assert!(
+            has("sop_ml", table, "rp"),
+            "table sop_ml.{table} is missing"
+        );
     }
     for summary in SUMMARIES {
-        assert!(has("sop_ml_storage", summary, "m"), "materialized view {summary} is missing");
-        assert!(has("sop_ml", summary, "v"), "view sop_ml.{summary} is missing");
+        assert!(
+            has("sop_ml_storage", summary, "m"),
+            "materialized view {summary} is missing"
+        );
+        assert!(
+            has("sop_ml", summary, "v"),
+            "view sop_ml.{summary} is missing"
+        );
     }
 }
 
@@ -80,7 +133,11 @@ fn only_native_functions_and_types_are_members() {
     let database = shared().database_with_extension("install_members");
     let members = "FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'sop_ml'
                    WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'";
-    assert!(database.count(&format!("SELECT count(*) {members} AND d.classid = 'pg_catalog.pg_proc'::regclass")) > 10);
+    assert!(
+        database.count(&format!(
+            "SELECT count(*) {members} AND d.classid = 'pg_catalog.pg_proc'::regclass"
+        )) > 10
+    );
     let wrong = database.texts(&format!(
         "SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) {members}
             AND (d.classid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_namespace'::regclass,
@@ -96,7 +153,11 @@ fn only_native_functions_and_types_are_members() {
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                              WHERE d.classid = i.classoid AND d.objid = i.objoid AND d.deptype = 'e')",
     );
-    assert_eq!(privileges, Vec::<String>::new(), "initial privileges of objects that are no members");
+    assert_eq!(
+        privileges,
+        Vec::<String>::new(),
+        "initial privileges of objects that are no members"
+    );
 }
 
 #[test]
@@ -110,7 +171,12 @@ fn install_again_changes_nothing() {
         .filter(|(file, _): &(String, String)| file.starts_with("03") || file.starts_with("04"))
         .collect();
     assert_eq!(migrations.len(), 8, "{migrations:?}");
-    assert!(migrations.iter().all(|(_, action)| action == "already applied"), "{migrations:?}");
+    assert!(
+        migrations
+            .iter()
+            .all(|(_, action)| action == "already applied"),
+        "{migrations:?}"
+    );
     assert_same_lines("definitions", &before, &definitions(&database));
 }
 
@@ -124,7 +190,10 @@ fn eight_installs_at_once_make_one_complete_install() {
             std::thread::spawn(move || {
                 database
                     .superuser()
-                    .query("SELECT file, action FROM sop_ml.install() WHERE action = 'applied'", &[])
+                    .query(
+                        "SELECT file, action FROM sop_ml.install() WHERE action = 'applied'",
+                        &[],
+                    )
                     .map(|rows| rows.len())
             })
         })
@@ -134,8 +203,16 @@ fn eight_installs_at_once_make_one_complete_install() {
         .map(|session| session.join().unwrap().unwrap())
         .collect();
     applied.sort_unstable();
-    assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 8], "migrations that each session applied");
-    assert_same_lines("definitions", &definitions(&complete), &definitions(&database));
+    assert_eq!(
+        applied,
+        [0, 0, 0, 0, 0, 0, 0, 8],
+        "migrations that each session applied"
+    );
+    assert_same_lines(
+        "definitions",
+        &definitions(&complete),
+        &definitions(&database),
+    );
     shared().database("install_bystander").run(
         "DO $$ BEGIN CREATE ROLE bystander LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
     );
@@ -145,14 +222,19 @@ fn eight_installs_at_once_make_one_complete_install() {
 #[test]
 fn a_changed_checksum_is_an_error_that_names_the_file() {
     let database = shared().database_with_extension("install_checksum");
-    database.run("UPDATE sop_ml.sop_schema_migrations SET checksum = repeat('0', 64) WHERE version = 38");
+    database.run(
+        "UPDATE sop_ml.sop_schema_migrations SET checksum = repeat('0', 64) WHERE version = 38",
+    );
     let error = database
         .superuser()
         .query("SELECT * FROM sop_ml.install()", &[])
         .unwrap_err();
     assert_eq!(sqlstate(&error), "55000");
     let message = error.as_db_error().unwrap().message();
-    assert!(message.contains("038_sop_performance_aggregates.sql"), "{message}");
+    assert!(
+        message.contains("038_sop_performance_aggregates.sql"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -170,11 +252,19 @@ fn install_is_not_for_everybody() {
 fn databases_of_one_cluster_may_create_the_extension_at_once() {
     // The roles are shared by all databases: a cluster that has none yet, four databases at the same moment.
     let cluster = sop_ml_e2e::Cluster::start("roles");
-    let databases: Vec<_> = (0..4).map(|number| cluster.database(&format!("parallel_{number}"))).collect();
+    let databases: Vec<_> = (0..4)
+        .map(|number| cluster.database(&format!("parallel_{number}")))
+        .collect();
     let sessions: Vec<_> = databases
         .iter()
         .cloned()
-        .map(|database| std::thread::spawn(move || database.superuser().batch_execute("CREATE EXTENSION sop_ml")))
+        .map(|database| {
+            std::thread::spawn(move || {
+                database
+                    .superuser()
+                    .batch_execute("CREATE EXTENSION sop_ml")
+            })
+        })
         .collect();
     for session in sessions {
         session.join().unwrap().unwrap();

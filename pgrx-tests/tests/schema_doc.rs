@@ -1,5 +1,10 @@
 //! docs/schema.md says what the database has, and the database says what everything is for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests may fail loudly"
+)]
 
 use sop_ml_e2e::{shared, workspace};
 
@@ -8,7 +13,10 @@ fn the_page_is_what_the_database_says() {
     let page = sop_ml_e2e::schema_doc::page(&shared().database_with_extension("schema_page"));
     let written = std::fs::read_to_string(workspace().join("docs/schema.md"))
         .expect("docs/schema.md exists; `make doc` writes it");
-    let difference = page.lines().zip(written.lines()).position(|(now, then)| now != then);
+    let difference = page
+        .lines()
+        .zip(written.lines())
+        .position(|(now, then)| now != then);
     assert!(
         page == written,
         "docs/schema.md is out of date from line {:?} on; run `make doc`",
@@ -24,7 +32,11 @@ fn every_table_column_and_function_has_a_comment() {
           WHERE c.relnamespace = 'sop_ml'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
             AND pg_catalog.obj_description(c.oid, 'pg_class') IS NULL ORDER BY 1",
     );
-    assert_eq!(relations, Vec::<String>::new(), "relations without a comment");
+    assert_eq!(
+        relations,
+        Vec::<String>::new(),
+        "relations without a comment"
+    );
     let columns = database.texts(
         "SELECT c.oid::regclass || '.' || a.attname FROM pg_catalog.pg_class c
            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -45,7 +57,11 @@ fn every_table_column_and_function_has_a_comment() {
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE k.castfunc = p.oid)
           ORDER BY 1",
     );
-    assert_eq!(functions, Vec::<String>::new(), "functions without a comment");
+    assert_eq!(
+        functions,
+        Vec::<String>::new(),
+        "functions without a comment"
+    );
 }
 
 #[test]
@@ -75,7 +91,11 @@ fn tables_are_rich_and_indexes_have_a_purpose() {
                           FROM unnest((i.indkey::int2[])[0:cardinality(k.conkey) - 1]) AS column_number))
           ORDER BY 1",
     );
-    assert_eq!(unindexed, Vec::<String>::new(), "foreign keys without an index");
+    assert_eq!(
+        unindexed,
+        Vec::<String>::new(),
+        "foreign keys without an index"
+    );
 
     // An index whose columns begin another index of the same kind and predicate does nothing of its own.
     let redundant = database.texts(

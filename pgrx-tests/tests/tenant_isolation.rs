@@ -1,5 +1,11 @@
 //! Two ordinary tenants try to reach each other's rows through every relation that the catalogue lists.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
 
 use postgres::Client;
 use sop_ml_e2e::catalogue::{Relation, relations};
@@ -71,7 +77,11 @@ fn every_relation_has_a_tenant_key_or_is_known_not_to() {
             AND c.relname NOT IN ('sop_schema_migrations', 'dirty_buckets')
             AND NOT (c.relrowsecurity AND c.relforcerowsecurity) ORDER BY 1",
     );
-    assert_eq!(open, Vec::<String>::new(), "tables without forced row-level security");
+    assert_eq!(
+        open,
+        Vec::<String>::new(),
+        "tables without forced row-level security"
+    );
 }
 
 #[test]
@@ -88,11 +98,19 @@ fn a_tenant_reads_its_own_rows_and_no_others() {
                 // An owner may read whatever exists: a missing right would hide a leak from this test.
                 let (own, foreign) = seen(&mut client, &name, tenant.restaurant_id)
                     .unwrap_or_else(|| panic!("{} may not read {name}", tenant.role));
-                assert_eq!(foreign, 0, "{mode}: {} sees foreign rows in {name}", tenant.role);
+                assert_eq!(
+                    foreign, 0,
+                    "{mode}: {} sees foreign rows in {name}",
+                    tenant.role
+                );
                 if relation.kind != "v" {
                     let (all, _) = seen(&mut superuser, &name, tenant.restaurant_id).unwrap();
                     assert!(all > 0, "{name} has no row of {}", tenant.role);
-                    assert_eq!(own, all, "{mode}: rows of its own that {} sees in {name}", tenant.role);
+                    assert_eq!(
+                        own, all,
+                        "{mode}: rows of its own that {} sees in {name}",
+                        tenant.role
+                    );
                     with_rows += 1;
                 }
             }
@@ -131,20 +149,26 @@ fn a_kept_plan_follows_the_role_and_the_setting() {
             pool.batch_execute(&format!("SET ROLE {}", a.role)).unwrap();
             let prepared = pool.prepare(&statement).unwrap();
             for tenant in [a, b, a, b] {
-                pool.batch_execute(&format!("SET ROLE {}", tenant.role)).unwrap();
+                pool.batch_execute(&format!("SET ROLE {}", tenant.role))
+                    .unwrap();
                 let restaurants: String = pool.query_one(&prepared, &[]).unwrap().get(0);
                 assert!(
                     restaurants.is_empty() || restaurants == tenant.restaurant_id,
                     "{name} shows {restaurants} to {} under a plan made for another role",
                     tenant.role
                 );
-                assert!(relation.kind == "v" || !restaurants.is_empty(), "{name} shows nothing to {}", tenant.role);
+                assert!(
+                    relation.kind == "v" || !restaurants.is_empty(),
+                    "{name} shows nothing to {}",
+                    tenant.role
+                );
             }
             pool.batch_execute("RESET ROLE").unwrap();
 
             let prepared = both.prepare(&statement).unwrap();
             for chosen in [a.restaurant_id, b.restaurant_id, "", a.restaurant_id] {
-                both.batch_execute(&format!("SET sop_ml.restaurant_id = '{chosen}'")).unwrap();
+                both.batch_execute(&format!("SET sop_ml.restaurant_id = '{chosen}'"))
+                    .unwrap();
                 let restaurants: String = both.query_one(&prepared, &[]).unwrap().get(0);
                 assert!(
                     restaurants.is_empty() || restaurants == chosen,
@@ -169,12 +193,18 @@ fn a_tenant_writes_no_foreign_row() {
             // A copy of the other's row, as another tenant might guess it.
             let row: Option<String> = superuser
                 .query_opt(
-                    &format!("SELECT to_jsonb(t)::text FROM {name} t WHERE restaurant_id = '{}' LIMIT 1", other.restaurant_id),
+                    &format!(
+                        "SELECT to_jsonb(t)::text FROM {name} t WHERE restaurant_id = '{}' LIMIT 1",
+                        other.restaurant_id
+                    ),
                     &[],
                 )
                 .unwrap()
                 .map(|row| row.get(0));
-            assert!(row.is_some() || relation.kind == "v", "{name} has no row to try with");
+            assert!(
+                row.is_some() || relation.kind == "v",
+                "{name} has no row to try with"
+            );
             let columns: Vec<String> = superuser
                 .query(
                     "SELECT pg_catalog.quote_ident(attname) FROM pg_catalog.pg_attribute
@@ -197,7 +227,9 @@ fn a_tenant_writes_no_foreign_row() {
                     // 42501 and nothing else: a unique violation would tell that the row exists. A view that nobody can
                     // write through answers that it is not updatable.
                     assert!(
-                        sqlstate(&error) == "42501" || (relation.kind == "v" && ["55000", "0A000"].contains(&sqlstate(&error))),
+                        sqlstate(&error) == "42501"
+                            || (relation.kind == "v"
+                                && ["55000", "0A000"].contains(&sqlstate(&error))),
                         "{context} {conflict}: {}",
                         describe(&error)
                     );
@@ -205,17 +237,31 @@ fn a_tenant_writes_no_foreign_row() {
             }
 
             for statement in [
-                format!("UPDATE {name} SET restaurant_id = '{}' WHERE restaurant_id = '{}'", tenant.restaurant_id, other.restaurant_id),
-                format!("UPDATE {name} SET restaurant_id = restaurant_id WHERE restaurant_id = '{}'", other.restaurant_id),
-                format!("UPDATE {name} SET restaurant_id = '{}' WHERE restaurant_id = '{}'", other.restaurant_id, tenant.restaurant_id),
-                format!("DELETE FROM {name} WHERE restaurant_id = '{}'", other.restaurant_id),
+                format!(
+                    "UPDATE {name} SET restaurant_id = '{}' WHERE restaurant_id = '{}'",
+                    tenant.restaurant_id, other.restaurant_id
+                ),
+                format!(
+                    "UPDATE {name} SET restaurant_id = restaurant_id WHERE restaurant_id = '{}'",
+                    other.restaurant_id
+                ),
+                format!(
+                    "UPDATE {name} SET restaurant_id = '{}' WHERE restaurant_id = '{}'",
+                    other.restaurant_id, tenant.restaurant_id
+                ),
+                format!(
+                    "DELETE FROM {name} WHERE restaurant_id = '{}'",
+                    other.restaurant_id
+                ),
                 format!("DELETE FROM {name} WHERE restaurant_id = '{SHARED_TENANT}'"),
             ] {
                 let mut transaction = client.transaction().unwrap();
                 match transaction.execute(&statement, &[]) {
                     Ok(rows) => assert_eq!(rows, 0, "{context}: {statement}"),
                     Err(error) => assert!(
-                        sqlstate(&error) == "42501" || (relation.kind == "v" && ["55000", "0A000"].contains(&sqlstate(&error))),
+                        sqlstate(&error) == "42501"
+                            || (relation.kind == "v"
+                                && ["55000", "0A000"].contains(&sqlstate(&error))),
                         "{context}: {statement}: {}",
                         describe(&error)
                     ),
@@ -237,10 +283,15 @@ fn statements_without_a_predicate_reach_only_own_rows() {
             continue;
         }
         let name = relation.qualified();
-        let count = format!("SELECT count(*) FROM {name} WHERE restaurant_id = '{}'", other.restaurant_id);
+        let count = format!(
+            "SELECT count(*) FROM {name} WHERE restaurant_id = '{}'",
+            other.restaurant_id
+        );
         let before: i64 = session.query_one(&count, &[]).unwrap().get(0);
         let mut transaction = session.transaction().unwrap();
-        transaction.batch_execute(&format!("SET LOCAL ROLE {}", tenant.role)).unwrap();
+        transaction
+            .batch_execute(&format!("SET LOCAL ROLE {}", tenant.role))
+            .unwrap();
         let mut attempt = transaction.transaction().unwrap();
         let deleted = attempt.execute(&format!("DELETE FROM {name}"), &[]);
         match &deleted {
@@ -314,7 +365,11 @@ fn nobody_gets_rights_that_ignore_row_level_security() {
           WHERE p.pronamespace = 'sop_ml'::regnamespace AND p.prosecdef
             AND (p.proconfig IS NULL OR NOT EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c LIKE 'search_path=%'))",
     );
-    assert_eq!(functions, Vec::<String>::new(), "SECURITY DEFINER without a pinned search_path");
+    assert_eq!(
+        functions,
+        Vec::<String>::new(),
+        "SECURITY DEFINER without a pinned search_path"
+    );
 }
 
 #[test]
@@ -323,7 +378,10 @@ fn without_a_membership_nothing_is_shown() {
     database.run("CREATE ROLE stranger LOGIN; GRANT sop_ml_owner TO stranger");
     let mut stranger = database.connect("stranger");
     for choice in ["", TENANTS[0].restaurant_id, SHARED_TENANT, "not a uuid"] {
-        if stranger.batch_execute(&format!("SET sop_ml.restaurant_id = '{choice}'")).is_err() {
+        if stranger
+            .batch_execute(&format!("SET sop_ml.restaurant_id = '{choice}'"))
+            .is_err()
+        {
             continue;
         }
         for relation in api(&database) {
