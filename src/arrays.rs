@@ -1,1 +1,43 @@
-//! x
+//! Array arguments: one policy for NULL elements and dimensions.
+//!
+//! A NULL element is SQLSTATE 22004, more than one dimension 2202E; subscripts that do not start at 1 are accepted. NaN
+//! and infinities are passed on: what they mean is the method's business.
+
+use pgrx::array::RawArray;
+use pgrx::datum::{Array, UnboxDatum};
+use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
+
+use crate::error::{PgResult, with_code};
+
+/// The elements of a one-dimensional array without NULLs; `argument` names it in messages.
+pub(crate) fn values<T>(array: Array<'_, T>, argument: &str) -> PgResult<Vec<T>>
+where
+    T: for<'a> UnboxDatum<As<'a> = T> + 'static,
+{
+    let mut values = Vec::new();
+    values.try_reserve_exact(array.len()).map_err(|error| {
+        with_code(
+            Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!("{argument}: {error}"),
+        )
+    })?;
+    for element in array.iter() {
+        let Some(element) = element else {
+            return Err(with_code(
+                Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                format!("{argument} must not contain NULL"),
+            )
+            .set_hint("Remove NULL elements, for example with array_remove(…, NULL)."));
+        };
+        values.push(element);
+    }
+    // SAFETY: `values` holds copies, and the array lives in the memory context of this call.
+    let dimensions = unsafe { RawArray::from_array(array) }.map_or(0, |raw| raw.dims().len());
+    if dimensions > 1 {
+        return Err(with_code(
+            Code::ERRCODE_ARRAY_ELEMENT_ERROR,
+            format!("{argument} must have one dimension, not {dimensions}"),
+        ));
+    }
+    Ok(values)
+}

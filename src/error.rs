@@ -45,6 +45,12 @@ pub(crate) fn internal(message: impl Into<String>) -> ErrorReport {
     report(Code::ERRCODE_INTERNAL_ERROR, message)
 }
 
+/// A cause that only one place has and that has its own SQLSTATE.
+#[track_caller]
+pub(crate) fn with_code(code: Code, message: impl Into<String>) -> ErrorReport {
+    report(code, message)
+}
+
 /// Maps an error of `analytics`.
 #[track_caller]
 pub(crate) fn from_analytics<E: Classify>(error: E) -> ErrorReport {

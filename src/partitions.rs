@@ -204,16 +204,17 @@ fn make_partitions(relation: &Relation, months_ahead: i32) -> PgResult<Vec<Actio
     Ok(actions)
 }
 
+/// Reads through [`sql::modify`] for a snapshot of its own: after the lock it must see what others did meanwhile.
 fn months_due(relation: &Relation, months_ahead: i32) -> PgResult<Vec<Month>> {
     let count = text(DEFAULT_MONTHS, &parent_and_default(relation))?;
-    let counts = sql::select(&count, &[], |row| {
+    let counts = sql::modify(&count, &[], |row| {
         Ok((
             row.required::<TimestampWithTimeZone>(1)?,
             row.required::<i64>(2)?,
         ))
     })?;
     let (months, rows): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
-    sql::select(
+    sql::modify(
         DUE,
         &[
             relation.oid.into(),
@@ -264,8 +265,9 @@ fn guard(relation: &Relation, conditions: Vec<&str>) -> PgResult<(String, String
     .ok_or_else(|| internal("no statement for the guard of a default partition"))
 }
 
+/// Reads through [`sql::modify`] to see the partitions that this run has made.
 fn retire_partitions(relation: &Relation, retention: Option<Interval>) -> PgResult<Vec<Action>> {
-    let expired = sql::select(EXPIRED, &[relation.oid.into(), retention.into()], |row| {
+    let expired = sql::modify(EXPIRED, &[relation.oid.into(), retention.into()], |row| {
         Ok((
             row.required::<String>(1)?,
             row.required::<String>(2)?,
@@ -273,25 +275,32 @@ fn retire_partitions(relation: &Relation, retention: Option<Interval>) -> PgResu
         ))
     })?;
     let mut actions = Vec::with_capacity(expired.len());
+    let mut waiting = 0_usize;
     for (partition, action, statement) in expired {
         pgrx::check_for_interrupts!();
         let action = match action.as_str() {
-            "wait" => "skipped: not rolled up yet",
-            "drop" => "dropped",
-            _ => "archived",
+            "wait" => {
+                waiting += 1;
+                "skipped: not rolled up yet"
+            }
+            "drop" => {
+                run(&statement)?;
+                "dropped"
+            }
+            _ => {
+                run(&statement)?;
+                "archived"
+            }
         };
-        if action != "skipped: not rolled up yet" {
-            run(&statement)?;
-        }
         actions.push((relation.name.clone(), Some(partition), action.to_owned(), 0));
     }
-    let summary = match actions.len() {
-        0 => "nothing had expired".to_owned(),
-        count => format!("{count} expired partitions looked at"),
-    };
+    let summary = format!(
+        "partitions retired: {}; waiting for the roll-up: {waiting}",
+        actions.len() - waiting
+    );
     sql::execute(
         POLICY_DONE,
-        &[relation.name.as_str().into(), summary.into()],
+        &[relation.name.as_str().into(), summary.as_str().into()],
     )?;
     Ok(actions)
 }

@@ -5,9 +5,9 @@
 //! ([`compare_counts`]). A single day is compared with its recent past by [`Baseline::compare`], which takes the spread
 //! *between* days as its yardstick: within a day thousands of measurements may agree on a value that is nothing unusual.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-use statrs::function::beta::beta_reg;
-use statrs::function::erf::erfc;
+use crate::statistics::special::{
+    hedges_correction, normal_upper, t_two_sided, t_two_sided_critical,
+};
 
 /// Fewer days than this give no baseline.
 pub const MIN_BASELINE_DAYS: usize = 3;
@@ -88,7 +88,7 @@ pub fn compare_means(current: Moments, reference: Moments) -> Option<Comparison>
         comparison.p_value = two_sided_t(comparison.difference / error.sqrt(), freedom);
         let pooled_freedom = n1 + n2 - 2.0;
         let pooled = ((n1 - 1.0) * v1 + (n2 - 1.0) * v2) / pooled_freedom;
-        let correction = 1.0 - 3.0 / (4.0 * pooled_freedom - 1.0);
+        let correction = hedges_correction(pooled_freedom);
         comparison.effect_size = finite(correction * comparison.difference / pooled.sqrt());
     }
     Some(comparison)
@@ -196,7 +196,8 @@ pub fn rolling_median(periods: &[f64]) -> Option<Baseline> {
     } else {
         MEAN_DEVIATION_TO_STDDEV * deviations.iter().sum::<f64>() / n as f64
     };
-    let reach = t_quantile(n)? * prediction_error(stddev, n);
+    let reach =
+        t_two_sided_critical(BASELINE_CONFIDENCE, n as f64 - 1.0) * prediction_error(stddev, n);
     Some(Baseline {
         value,
         lower: value - reach,
@@ -238,11 +239,6 @@ fn prediction_error(stddev: f64, n: usize) -> f64 {
     stddev * (1.0 + 1.0 / n as f64).sqrt()
 }
 
-fn t_quantile(n: usize) -> Option<f64> {
-    let distribution = StudentsT::new(0.0, 1.0, n as f64 - 1.0).ok()?;
-    Some(distribution.inverse_cdf(0.5 + BASELINE_CONFIDENCE / 2.0))
-}
-
 /// The median; sorts the values. `None` when there are none.
 fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
@@ -252,15 +248,14 @@ fn median(values: &mut [f64]) -> Option<f64> {
 }
 
 fn two_sided_z(z: f64) -> f64 {
-    erfc(z.abs() / std::f64::consts::SQRT_2)
+    2.0 * normal_upper(z.abs())
 }
 
-/// From the regularised incomplete beta function, which keeps its relative accuracy in the tail.
 fn two_sided_t(t: f64, freedom: f64) -> Option<f64> {
     if !t.is_finite() || !freedom.is_finite() || freedom <= 0.0 {
         return None;
     }
-    Some(beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t)).clamp(0.0, 1.0))
+    Some(t_two_sided(t, freedom))
 }
 
 fn finite(value: f64) -> Option<f64> {

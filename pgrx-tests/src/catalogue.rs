@@ -121,7 +121,8 @@ pub fn privileges(database: &Database) -> Vec<String> {
 }
 
 /// The definition of everything that `install()` makes: columns, constraints, indexes, triggers, policies, views,
-/// owners, storage settings and comments. No object ids, so that two databases can be compared.
+/// owners, storage settings and comments. No object ids, so that two databases can be compared; constraints without
+/// parentheses, because a BETWEEN beside an AND is printed with other ones after its text was read again.
 #[must_use]
 pub fn definitions(database: &Database) -> Vec<String> {
     database.texts(
@@ -141,7 +142,8 @@ pub fn definitions(database: &Database) -> Vec<String> {
            FROM relations r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
            LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
          UNION ALL
-         SELECT format('constraint %s on %s: %s', k.conname, r.name, pg_catalog.pg_get_constraintdef(k.oid))
+         SELECT format('constraint %s on %s: %s', k.conname, r.name,
+                       translate(pg_catalog.pg_get_constraintdef(k.oid), '()', ''))
            FROM relations r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid
          UNION ALL
          SELECT format('index %s', i.indexdef) FROM pg_catalog.pg_indexes i WHERE i.schemaname IN ('sop_ml', 'sop_ml_storage')

@@ -15,15 +15,11 @@ use sop_ml_e2e::{Cluster, Database, shared, sqlstate};
 
 const BYSTANDER: &str = "DO $$ BEGIN CREATE ROLE bystander LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
 
-/// A database with rows in every table, filled materialized views and an empty dirty-bucket log.
+/// A database with rows in every table and materialized view.
 fn filled_database(name: &str) -> Database {
     let database = shared().database_with_extension(name);
     fill(&database);
     database.run(BYSTANDER);
-    database.run(
-        "REFRESH MATERIALIZED VIEW sop_ml_storage.sop_daily_performance_summary;
-         REFRESH MATERIALIZED VIEW sop_ml_storage.sop_weekly_performance_trends;",
-    );
     database
 }
 

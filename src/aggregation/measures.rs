@@ -1,6 +1,5 @@
 //! Native functions that the statements of the roll-up stand on: finished columns from states, comparisons, baselines.
 
-use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use sop_analytics::aggregation::{
     self, Comparison, Moments, Proportion, compare_counts, compare_means, compare_rates,
@@ -11,7 +10,7 @@ use sop_analytics::statistics::{
     Estimator, PercentileSketch, StatsSummary, mean_interval, wilson_interval,
 };
 
-use crate::error::{PgResult, from_analytics, invalid_parameter};
+use crate::error::{PgResult, from_analytics};
 
 /// Confidence of the bounds in every bucket.
 const LEVEL: f64 = 0.95;

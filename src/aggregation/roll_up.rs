@@ -70,14 +70,11 @@ fn attempt(scope: Scope, day: Option<Date>, run: Uuid) -> PgResult<(Outcome, Day
     let mut notes = Vec::new();
     let noted = if scope.is_operator {
         let taken = sql::modify(TAKE_LOG, &[scope.restaurant.into()], |row| {
-            Ok((row.required(1)?, row.required(2)?, row.required::<i64>(3)?))
+            Ok((noted_hour(row)?, row.required::<i64>(3)?))
         })?;
-        let entries: i64 = taken.iter().map(|(_, _, entries)| entries).sum();
+        let entries: i64 = taken.iter().map(|(_, entries)| entries).sum();
         notes.push(format!("{entries} entries of the change log"));
-        taken
-            .into_iter()
-            .map(|(restaurant, hour, _)| (restaurant, hour))
-            .unzip()
+        taken.into_iter().map(|(hour, _)| hour).unzip()
     } else {
         notes.push(
             "only the requested day: late rows are picked up by the operator's run".to_owned(),
@@ -116,11 +113,16 @@ pub(super) fn days_between(
     let noted = sql::modify(
         DAYS_BETWEEN,
         &[restaurant.into(), from_time.into(), to_time.into()],
-        |row| Ok((row.required(1)?, row.required(2)?)),
+        noted_hour,
     )?
     .into_iter()
     .unzip();
     find_days(Some(restaurant), None, noted, false)
+}
+
+/// An hour of UTC in which something changed.
+fn noted_hour(row: &Row<'_>) -> PgResult<(Uuid, TimestampWithTimeZone)> {
+    Ok((row.required(1)?, row.required(2)?))
 }
 
 /// What a range's recomputation has answered need not be answered again.

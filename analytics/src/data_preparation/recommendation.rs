@@ -48,7 +48,7 @@ pub struct Source {
 }
 
 /// The part of the data that a row belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Split {
     /// To learn from.
     Train,

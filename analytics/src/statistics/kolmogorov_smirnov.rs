@@ -72,9 +72,9 @@ pub fn ks_two_sample_by(
     method: KsMethod,
     progress: &mut dyn Progress,
 ) -> Result<Option<KsTest>, StatisticsError> {
-    let first = sorted(first, "first sample")?;
+    let first = sorted(first, "first_sample")?;
     progress.poll()?;
-    let second = sorted(second, "second sample")?;
+    let second = sorted(second, "second_sample")?;
     progress.poll()?;
     if first.is_empty() || second.is_empty() {
         return Ok(None);

@@ -1,9 +1,8 @@
 //! The Mann-Kendall test (Mann 1945, Kendall 1975).
 
-use statrs::function::erf::erfc;
-
 use super::{Direction, MIN_POINTS, TrendError, probability, tie_correction};
 use crate::progress::Progress;
+use crate::statistics::special::normal_upper;
 
 /// The outcome of a Mann-Kendall test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,8 +62,7 @@ pub fn mann_kendall(
     } else {
         (s - s.signum()) as f64 / variance.sqrt()
     };
-    // erfc keeps its relative accuracy far into the tail, where 1 - cdf has none left.
-    let p_value = erfc(z.abs() / std::f64::consts::SQRT_2);
+    let p_value = 2.0 * normal_upper(z.abs());
     let direction = if p_value >= alpha {
         Direction::NoTrend
     } else if s > 0 {

@@ -1,9 +1,8 @@
 //! The Theil-Sen slope: the median slope of all pairs (Theil 1950, Sen 1968).
 
-use statrs::distribution::{ContinuousCDF, Normal};
-
 use super::{MIN_POINTS, TrendError, observations, probability, tie_correction};
 use crate::progress::Progress;
+use crate::statistics::special::normal_upper_quantile;
 
 /// The longest series accepted: 200 million pairs, a few seconds.
 pub const MAX_POINTS: usize = 20_000;
@@ -72,7 +71,7 @@ pub fn theil_sen(
         - tie_correction(&sorted_x)
         - tie_correction(&sorted_y))
         / 18.0;
-    let z = Normal::standard().inverse_cdf(0.5 + confidence / 2.0);
+    let z = normal_upper_quantile((1.0 - confidence) / 2.0);
     let spread = z * variance.max(0.0).sqrt();
     let last = pairs - 1;
     // A float-to-integer cast saturates: below 0 becomes 0.

@@ -1,0 +1,151 @@
+//! `percentile_agg(float8 [, relative_error])` and `rollup(percentile_sketch)`.
+
+use pgrx::datum::Internal;
+use pgrx::prelude::*;
+use sop_analytics::statistics::PercentileSketch as State;
+
+use super::aggregate::{combine, deserialize, serialize, state_of, transition};
+use super::types::PercentileSketch;
+use crate::error::{PgResult, from_analytics, with_code};
+
+#[pg_extern(immutable, parallel_safe)]
+fn percentile_agg_transition(
+    state: Internal,
+    value: Option<f64>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> PgResult<Internal> {
+    let Some(value) = value else { return Ok(state) };
+    transition(
+        state,
+        fcinfo,
+        || Ok(State::default()),
+        |kept: &mut State| kept.push(value).map_err(from_analytics),
+    )
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn percentile_agg_accuracy_transition(
+    state: Internal,
+    value: Option<f64>,
+    relative_error: Option<f64>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> PgResult<Internal> {
+    let Some(value) = value else { return Ok(state) };
+    let relative_error = relative_error.ok_or_else(|| {
+        with_code(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "relative_error must not be NULL",
+        )
+    })?;
+    transition(
+        state,
+        fcinfo,
+        || State::with_relative_error(relative_error).map_err(from_analytics),
+        |kept: &mut State| {
+            if kept.target_relative_error().to_bits() != relative_error.to_bits() {
+                return Err(crate::error::invalid_parameter(
+                    "relative_error must be the same for all rows of a group",
+                ));
+            }
+            kept.push(value).map_err(from_analytics)
+        },
+    )
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn percentile_rollup_transition(
+    state: Internal,
+    sketch: Option<PercentileSketch>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> PgResult<Internal> {
+    let Some(PercentileSketch(sketch)) = sketch else {
+        return Ok(state);
+    };
+    transition(
+        state,
+        fcinfo,
+        || State::with_relative_error(sketch.target_relative_error()).map_err(from_analytics),
+        |kept: &mut State| kept.merge(&sketch).map_err(from_analytics),
+    )
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn percentile_agg_combine(
+    first: Internal,
+    second: Internal,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> PgResult<Internal> {
+    combine(first, &second, fcinfo, |kept: &mut State, other| {
+        kept.merge(other).map_err(from_analytics)
+    })
+}
+
+#[pg_extern(immutable, strict, parallel_safe)]
+fn percentile_agg_serialize(state: Internal) -> Option<Vec<u8>> {
+    serialize::<State>(&state)
+}
+
+#[pg_extern(immutable, strict, parallel_safe)]
+fn percentile_agg_deserialize(bytes: &[u8], _state: Internal) -> PgResult<Internal> {
+    deserialize::<State>(bytes)
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn percentile_agg_final(state: Internal) -> Option<PercentileSketch> {
+    state_of::<State>(&state).cloned().map(PercentileSketch)
+}
+
+extension_sql!(
+    r#"
+CREATE AGGREGATE percentile_agg(value float8) (
+    SFUNC = percentile_agg_transition,
+    STYPE = internal,
+    SSPACE = 1024,
+    FINALFUNC = percentile_agg_final,
+    COMBINEFUNC = percentile_agg_combine,
+    SERIALFUNC = percentile_agg_serialize,
+    DESERIALFUNC = percentile_agg_deserialize,
+    PARALLEL = safe
+);
+CREATE AGGREGATE percentile_agg(value float8, relative_error float8) (
+    SFUNC = percentile_agg_accuracy_transition,
+    STYPE = internal,
+    SSPACE = 1024,
+    FINALFUNC = percentile_agg_final,
+    COMBINEFUNC = percentile_agg_combine,
+    SERIALFUNC = percentile_agg_serialize,
+    DESERIALFUNC = percentile_agg_deserialize,
+    PARALLEL = safe
+);
+CREATE AGGREGATE rollup(sketch percentile_sketch) (
+    SFUNC = percentile_rollup_transition,
+    STYPE = internal,
+    SSPACE = 1024,
+    FINALFUNC = percentile_agg_final,
+    COMBINEFUNC = percentile_agg_combine,
+    SERIALFUNC = percentile_agg_serialize,
+    DESERIALFUNC = percentile_agg_deserialize,
+    PARALLEL = safe
+);
+COMMENT ON AGGREGATE percentile_agg(float8) IS 'Sketch of the distribution of the values that are not NULL, as a percentile_sketch with a relative error of at most 1 %; NULL for none. Example: SELECT approx_percentile(0.95, percentile_agg(duration)) FROM steps';
+COMMENT ON AGGREGATE percentile_agg(float8, float8) IS 'As percentile_agg(value) with another bound for the relative error, from 0.0001 to 0.5. Example: SELECT approx_percentile(0.5, percentile_agg(duration, 0.001)) FROM steps';
+COMMENT ON AGGREGATE rollup(percentile_sketch) IS 'Merges sketches made with the same relative_error into that of all their values together. Example: SELECT approx_percentile(0.95, rollup(hourly)) FROM hours';
+COMMENT ON FUNCTION percentile_agg_transition(internal, float8) IS 'Transition function of percentile_agg(value)';
+COMMENT ON FUNCTION percentile_agg_accuracy_transition(internal, float8, float8) IS 'Transition function of percentile_agg(value, relative_error)';
+COMMENT ON FUNCTION percentile_rollup_transition(internal, percentile_sketch) IS 'Transition function of rollup(percentile_sketch)';
+COMMENT ON FUNCTION percentile_agg_combine(internal, internal) IS 'Combine function of percentile_agg and rollup(percentile_sketch)';
+COMMENT ON FUNCTION percentile_agg_serialize(internal) IS 'Serialization function of percentile_agg and rollup(percentile_sketch)';
+COMMENT ON FUNCTION percentile_agg_deserialize(bytea, internal) IS 'Deserialization function of percentile_agg and rollup(percentile_sketch)';
+COMMENT ON FUNCTION percentile_agg_final(internal) IS 'Final function of percentile_agg and rollup(percentile_sketch)';
+"#,
+    name = "percentile_agg",
+    requires = [
+        percentile_agg_transition,
+        percentile_agg_accuracy_transition,
+        percentile_rollup_transition,
+        percentile_agg_combine,
+        percentile_agg_serialize,
+        percentile_agg_deserialize,
+        percentile_agg_final
+    ]
+);

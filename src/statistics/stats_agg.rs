@@ -1,0 +1,157 @@
+//! `stats_agg(float8)` and `rollup(stats_summary)`.
+
+use pgrx::datum::Internal;
+use pgrx::prelude::*;
+use sop_analytics::statistics::{MovingSummary, StatsSummary as State};
+
+use super::aggregate::{combine, deserialize, serialize, state_of, transition};
+use super::types::StatsSummary;
+use crate::error::{PgResult, from_analytics};
+
+#[pg_extern(immutable, parallel_safe)]
+fn stats_agg_transition(
+    state: Internal,
+    value: Option<f64>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> PgResult<Internal> {
+    let Some(value) = value else { return Ok(state) };
+    transition(
+        state,
+        fcinfo,
+        || Ok(State::default()),
+        |kept: &mut State| kept.push(value).map_err(from_analytics),
+    )
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn stats_rollup_transition(
+    state: Internal,
+    summary: Option<StatsSummary>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> PgResult<Internal> {
+    let Some(StatsSummary(summary)) = summary else {
+        return Ok(state);
+    };
+    transition(
+        state,
+        fcinfo,
+        || Ok(State::default()),
+        |kept: &mut State| kept.merge(&summary).map_err(from_analytics),
+    )
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn stats_agg_combine(
+    first: Internal,
+    second: Internal,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> PgResult<Internal> {
+    combine(first, &second, fcinfo, |kept: &mut State, other| {
+        kept.merge(other).map_err(from_analytics)
+    })
+}
+
+#[pg_extern(immutable, strict, parallel_safe)]
+fn stats_agg_serialize(state: Internal) -> Option<Vec<u8>> {
+    serialize::<State>(&state)
+}
+
+#[pg_extern(immutable, strict, parallel_safe)]
+fn stats_agg_deserialize(bytes: &[u8], _state: Internal) -> PgResult<Internal> {
+    deserialize::<State>(bytes)
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn stats_agg_final(state: Internal) -> Option<StatsSummary> {
+    state_of::<State>(&state).copied().map(StatsSummary)
+}
+
+/// Unlike the plain transition it never returns NULL: the server forbids that in a moving frame.
+#[pg_extern(immutable, parallel_safe)]
+fn stats_agg_moving_transition(
+    state: Internal,
+    value: Option<f64>,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> PgResult<Internal> {
+    transition(
+        state,
+        fcinfo,
+        || Ok(MovingSummary::default()),
+        |kept: &mut MovingSummary| match value {
+            Some(value) => kept.push(value).map_err(from_analytics),
+            None => Ok(()),
+        },
+    )
+}
+
+/// Returns NULL where the value cannot be taken out: the server then starts again from the rows of the frame.
+#[pg_extern(immutable, parallel_safe)]
+fn stats_agg_moving_inverse(mut state: Internal, value: Option<f64>) -> Internal {
+    let Some(value) = value else { return state };
+    // SAFETY: `stats_agg_moving_transition` made the state, and only the executor refers to it.
+    let kept = unsafe { state.get_mut::<MovingSummary>() };
+    if kept.is_some_and(|kept| kept.remove(value)) {
+        state
+    } else {
+        Internal::default()
+    }
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn stats_agg_moving_final(state: Internal) -> Option<StatsSummary> {
+    let summary = state_of::<MovingSummary>(&state)?.summary();
+    (summary.n() > 0).then_some(StatsSummary(*summary))
+}
+
+extension_sql!(
+    r#"
+CREATE AGGREGATE stats_agg(value float8) (
+    SFUNC = stats_agg_transition,
+    STYPE = internal,
+    SSPACE = 128,
+    FINALFUNC = stats_agg_final,
+    COMBINEFUNC = stats_agg_combine,
+    SERIALFUNC = stats_agg_serialize,
+    DESERIALFUNC = stats_agg_deserialize,
+    MSFUNC = stats_agg_moving_transition,
+    MINVFUNC = stats_agg_moving_inverse,
+    MSTYPE = internal,
+    MSSPACE = 160,
+    MFINALFUNC = stats_agg_moving_final,
+    PARALLEL = safe
+);
+CREATE AGGREGATE rollup(summary stats_summary) (
+    SFUNC = stats_rollup_transition,
+    STYPE = internal,
+    SSPACE = 128,
+    FINALFUNC = stats_agg_final,
+    COMBINEFUNC = stats_agg_combine,
+    SERIALFUNC = stats_agg_serialize,
+    DESERIALFUNC = stats_agg_deserialize,
+    PARALLEL = safe
+);
+COMMENT ON AGGREGATE stats_agg(float8) IS 'Summary statistics of the values that are not NULL, as a stats_summary; NULL for none. Example: SELECT average(stats_agg(duration)), stddev(stats_agg(duration)) FROM steps';
+COMMENT ON AGGREGATE rollup(stats_summary) IS 'Merges summaries into that of all their values together. Example: SELECT stddev(rollup(hourly)) FROM hours';
+COMMENT ON FUNCTION stats_agg_transition(internal, float8) IS 'Transition function of stats_agg';
+COMMENT ON FUNCTION stats_rollup_transition(internal, stats_summary) IS 'Transition function of rollup(stats_summary)';
+COMMENT ON FUNCTION stats_agg_combine(internal, internal) IS 'Combine function of stats_agg and rollup(stats_summary)';
+COMMENT ON FUNCTION stats_agg_serialize(internal) IS 'Serialization function of stats_agg and rollup(stats_summary)';
+COMMENT ON FUNCTION stats_agg_deserialize(bytea, internal) IS 'Deserialization function of stats_agg and rollup(stats_summary)';
+COMMENT ON FUNCTION stats_agg_final(internal) IS 'Final function of stats_agg and rollup(stats_summary)';
+COMMENT ON FUNCTION stats_agg_moving_transition(internal, float8) IS 'Transition function of stats_agg over moving frames';
+COMMENT ON FUNCTION stats_agg_moving_inverse(internal, float8) IS 'Inverse transition function of stats_agg over moving frames; NULL makes the server start the frame again';
+COMMENT ON FUNCTION stats_agg_moving_final(internal) IS 'Final function of stats_agg over moving frames';
+"#,
+    name = "stats_agg",
+    requires = [
+        stats_agg_transition,
+        stats_rollup_transition,
+        stats_agg_combine,
+        stats_agg_serialize,
+        stats_agg_deserialize,
+        stats_agg_final,
+        stats_agg_moving_transition,
+        stats_agg_moving_inverse,
+        stats_agg_moving_final
+    ]
+);
