@@ -107,8 +107,6 @@ pub fn fill(database: &Database) -> Vec<String> {
 /// made already is as good as an inserted one.
 fn fill_table(client: &mut Client, table: &str, partitioned: bool) -> Result<(), String> {
     let columns = required_columns(client, table).map_err(|error| describe(&error))?;
-<<<<<<< HEAD
-=======
     let mut result = Ok(());
     for choice in 0..3 {
         result = insert(client, table, &columns, partitioned, choice);
@@ -126,7 +124,6 @@ fn insert(
     partitioned: bool,
     choice: usize,
 ) -> Result<(), String> {
->>>>>>> main
     let mut transaction = client.transaction().map_err(|error| describe(&error))?;
     for tenant in TENANTS {
         let times: &[&str] = if partitioned {
@@ -140,11 +137,7 @@ fn insert(
                 .map(|column| {
                     (
                         format!("\"{}\"", column.name),
-<<<<<<< HEAD
-                        value(column, tenant, number, time),
-=======
                         value(column, tenant, number, time, choice),
->>>>>>> main
                     )
                 })
                 .unzip();

@@ -56,21 +56,12 @@ const TABLES: [&str; 42] = [
     "sop_restaurant_members",
     "sop_training_records",
     "sop_schema_migrations",
-<<<<<<< HEAD
-    // 043 operations (a selection is not enough: all of them)
-=======
     // 043 operations
->>>>>>> main
     "sop_alerts",
     "sop_audit_log",
     "sop_job_queue",
     "sop_job_runs",
     "sop_event_outbox",
-<<<<<<< HEAD
-];
-const MORE_OPERATIONS: [&str; 3] = [
-=======
->>>>>>> main
     "sop_privacy_preferences",
     "sop_pii_columns",
     "sop_quality_reports",
@@ -117,11 +108,7 @@ fn create_extension_makes_every_table_and_summary() {
             relation.schema == schema && relation.name == name && kinds.contains(&relation.kind)
         })
     };
-<<<<<<< HEAD
-    for table in TABLES.iter().chain(&MORE_OPERATIONS) {
-=======
     for table in TABLES {
->>>>>>> main
         assert!(
             has("sop_ml", table, "rp"),
             "table sop_ml.{table} is missing"
@@ -147,11 +134,7 @@ fn only_native_functions_and_types_are_members() {
     assert!(
         database.count(&format!(
             "SELECT count(*) {members} AND d.classid = 'pg_catalog.pg_proc'::regclass"
-<<<<<<< HEAD
-        )) > 10
-=======
         )) > 5
->>>>>>> main
     );
     let wrong = database.texts(&format!(
         "SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) {members}
