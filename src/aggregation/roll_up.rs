@@ -172,16 +172,8 @@ fn find_days(
 pub(super) fn recompute(days: &Days, run: Uuid) -> PgResult<Counts> {
     delete(days, &["hour", "day"])?;
     let mut counts = Counts::default();
-    for statement in [HOURS_TIME_SERIES, HOURS_INTERACTIONS] {
-        let arguments = [
-            days.restaurants().into(),
-            days.dates().into(),
-            days.starts().into(),
-            days.ends().into(),
-            days.open_at().into(),
-            run.into(),
-        ];
-        counts += read_counts(sql::modify(statement, &arguments, counts_of)?);
+    for same_date in days.by_date() {
+        counts += hours(&same_date, run)?;
     }
     counts.rows_out += roll_up(days, "hour", "day", run)?;
     sql::execute(
@@ -196,6 +188,29 @@ pub(super) fn recompute(days: &Days, run: Uuid) -> PgResult<Counts> {
         let periods = periods_of(days, grain)?;
         delete(&periods, &[grain])?;
         counts.rows_out += roll_up(&periods, finer, grain, run)?;
+    }
+    Ok(counts)
+}
+
+/// The hour buckets of days that have the same local date.
+fn hours(days: &Days, run: Uuid) -> PgResult<Counts> {
+    let mut counts = Counts::default();
+    let (starts, ends) = (days.starts(), days.ends());
+    let (Some(&from), Some(&to)) = (starts.iter().min(), ends.iter().max()) else {
+        return Ok(counts);
+    };
+    for statement in [HOURS_TIME_SERIES, HOURS_INTERACTIONS] {
+        let arguments = [
+            days.restaurants().into(),
+            days.dates().into(),
+            starts.clone().into(),
+            ends.clone().into(),
+            days.open_at().into(),
+            from.into(),
+            to.into(),
+            run.into(),
+        ];
+        counts += read_counts(sql::modify(statement, &arguments, counts_of)?);
     }
     Ok(counts)
 }
