@@ -1,6 +1,6 @@
--- Distinct users of the day buckets made from interactions, counted from the raw rows: hours cannot be added up. Each count
--- finds its bucket by key (LATERAL with LIMIT, then ON CONFLICT): a join would be planned from statistics that a first load
--- does not have yet, and may then compare everything with everything.
+-- Distinct users of the day buckets made from interactions, counted from the raw rows: hours cannot be added up. Every count
+-- has its bucket already, which ON CONFLICT finds by key: a join would be planned from statistics that a first load does not
+-- have yet, and may then compare everything with everything.
 -- $1 restaurants, $2 first instants, $3 ends
 WITH day AS MATERIALIZED (
     SELECT t.restaurant_id, t.starts_at, t.ends_at
@@ -9,8 +9,8 @@ WITH day AS MATERIALIZED (
 )
 INSERT INTO sop_ml.sop_performance_aggregates AS a
     (restaurant_id, metric_name, sop_id, grain, bucket_start, bucket_end, local_date, n, distinct_users)
-SELECT day.restaurant_id, metric.metric_name, u.sop_id, 'day', day.starts_at, stored.bucket_end, stored.local_date,
-       stored.n, metric.users
+SELECT day.restaurant_id, metric.metric_name, u.sop_id, 'day', day.starts_at, day.ends_at, day.starts_at::date, 0,
+       metric.users
 FROM day
 CROSS JOIN LATERAL (
     SELECT i.sop_id,
@@ -27,15 +27,6 @@ CROSS JOIN LATERAL (
 ) AS u
 CROSS JOIN LATERAL (VALUES ('interactions', u.users), ('completion_rate', u.doers),
                            ('completion_seconds', u.finishers), ('rating', u.raters)) AS metric (metric_name, users)
-CROSS JOIN LATERAL (
-    SELECT b.bucket_end, b.local_date, b.n
-    FROM sop_ml.sop_performance_aggregates AS b
-    WHERE b.restaurant_id = day.restaurant_id
-      AND b.metric_name = metric.metric_name
-      AND b.sop_id = u.sop_id
-      AND b.grain = 'day'
-      AND b.bucket_start = day.starts_at
-    LIMIT 1
-) AS stored
+WHERE metric.users > 0
 ON CONFLICT (restaurant_id, metric_name, sop_id, grain, bucket_start) DO UPDATE
     SET distinct_users = excluded.distinct_users
