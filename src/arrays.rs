@@ -14,6 +14,16 @@ pub(crate) fn values<T>(array: Array<'_, T>, argument: &str) -> PgResult<Vec<T>>
 where
     T: for<'a> UnboxDatum<As<'a> = T> + 'static,
 {
+    let values = flattened(&array, argument)?;
+    one_dimension(array, argument)?;
+    Ok(values)
+}
+
+/// As [`values`], for arguments that may have several dimensions: the elements in storage order.
+pub(crate) fn flattened<T>(array: &Array<'_, T>, argument: &str) -> PgResult<Vec<T>>
+where
+    T: for<'a> UnboxDatum<As<'a> = T> + 'static,
+{
     let mut values = Vec::new();
     values.try_reserve_exact(array.len()).map_err(|error| {
         with_code(
@@ -31,7 +41,21 @@ where
         };
         values.push(element);
     }
-    // SAFETY: `values` holds copies, and the array lives in the memory context of this call.
+    Ok(values)
+}
+
+/// The elements of a one-dimensional array in which NULL means missing, as NaN does; `argument` names it in messages.
+pub(crate) fn missing_as_nan(array: Array<'_, f64>, argument: &str) -> PgResult<Vec<f64>> {
+    let values = array
+        .iter()
+        .map(|element| element.unwrap_or(f64::NAN))
+        .collect();
+    one_dimension(array, argument)?;
+    Ok(values)
+}
+
+fn one_dimension<T>(array: Array<'_, T>, argument: &str) -> PgResult<()> {
+    // SAFETY: the header alone is read, and the array lives in the memory context of this call.
     let dimensions = unsafe { RawArray::from_array(array) }.map_or(0, |raw| raw.dims().len());
     if dimensions > 1 {
         return Err(with_code(
@@ -39,5 +63,5 @@ where
             format!("{argument} must have one dimension, not {dimensions}"),
         ));
     }
-    Ok(values)
+    Ok(())
 }
