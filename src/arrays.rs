@@ -15,14 +15,7 @@ where
     T: for<'a> UnboxDatum<As<'a> = T> + 'static,
 {
     let values = flattened(&array, argument)?;
-    // SAFETY: `values` holds copies, and the array lives in the memory context of this call.
-    let dimensions = unsafe { RawArray::from_array(array) }.map_or(0, |raw| raw.dims().len());
-    if dimensions > 1 {
-        return Err(with_code(
-            Code::ERRCODE_ARRAY_ELEMENT_ERROR,
-            format!("{argument} must have one dimension, not {dimensions}"),
-        ));
-    }
+    one_dimension(array, argument)?;
     Ok(values)
 }
 
@@ -49,4 +42,26 @@ where
         values.push(element);
     }
     Ok(values)
+}
+
+/// The elements of a one-dimensional array in which NULL means missing, as NaN does; `argument` names it in messages.
+pub(crate) fn missing_as_nan(array: Array<'_, f64>, argument: &str) -> PgResult<Vec<f64>> {
+    let values = array
+        .iter()
+        .map(|element| element.unwrap_or(f64::NAN))
+        .collect();
+    one_dimension(array, argument)?;
+    Ok(values)
+}
+
+fn one_dimension<T>(array: Array<'_, T>, argument: &str) -> PgResult<()> {
+    // SAFETY: the header alone is read, and the array lives in the memory context of this call.
+    let dimensions = unsafe { RawArray::from_array(array) }.map_or(0, |raw| raw.dims().len());
+    if dimensions > 1 {
+        return Err(with_code(
+            Code::ERRCODE_ARRAY_ELEMENT_ERROR,
+            format!("{argument} must have one dimension, not {dimensions}"),
+        ));
+    }
+    Ok(())
 }

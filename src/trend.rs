@@ -6,6 +6,8 @@ use sop_analytics::trend::{
     Direction, even_positions, mann_kendall, ordinary_least_squares, theil_sen,
 };
 
+use crate::arguments::required;
+use crate::arrays::missing_as_nan;
 use crate::error::{from_analytics, invalid_parameter};
 use crate::interrupts::Interrupts;
 
@@ -15,10 +17,10 @@ const ALPHA: f64 = 0.05;
 /// Tests a series for a monotone trend and estimates its slope.
 #[pg_extern(immutable, parallel_safe)]
 fn trend_test(
-    series: Option<Vec<Option<f64>>>,
-    method: default!(&str, "'mann_kendall'"),
-    positions: default!(Option<Vec<Option<f64>>>, "NULL"),
-    confidence_level: default!(f64, "0.95"),
+    series: Option<Array<'_, f64>>,
+    method: default!(Option<&str>, "'mann_kendall'"),
+    positions: default!(Option<Array<'_, f64>>, "NULL"),
+    confidence_level: default!(Option<f64>, "0.95"),
 ) -> Result<
     TableIterator<
         'static,
@@ -37,14 +39,22 @@ fn trend_test(
     >,
     ErrorReport,
 > {
+    let method = required("method", method)?;
+    let confidence_level = required("confidence_level", confidence_level)?;
     if method != "mann_kendall" {
         return Err(
             invalid_parameter(format!("unknown trend method \"{method}\""))
                 .set_hint("The method is mann_kendall."),
         );
     }
-    let series = missing_as_nan(series.unwrap_or_default());
-    let positions = positions.map_or_else(|| even_positions(series.len()), missing_as_nan);
+    let series = match series {
+        Some(array) => missing_as_nan(array, "series")?,
+        None => Vec::new(),
+    };
+    let positions = match positions {
+        Some(array) => missing_as_nan(array, "positions")?,
+        None => even_positions(series.len()),
+    };
     let mut progress = Interrupts;
     let sen =
         theil_sen(&positions, &series, confidence_level, &mut progress).map_err(from_analytics)?;
@@ -66,13 +76,6 @@ fn trend_test(
         kendall.map(|found| found.p_value),
         line.and_then(|found| found.r2),
     )))
-}
-
-fn missing_as_nan(array: Vec<Option<f64>>) -> Vec<f64> {
-    array
-        .into_iter()
-        .map(|value| value.unwrap_or(f64::NAN))
-        .collect()
 }
 
 extension_sql!(

@@ -1,42 +1,40 @@
 -- Hour buckets of what staff do: interactions (a count), completion_rate (completes of starts), completion_seconds and
 -- rating (measurements). Hours as in aggregation_hours_time_series.sql.
--- $1 restaurants, $2 local dates, $3 first instants, $4 ends, $5 open instants of each day, $6 run. Returns the number of
--- rows read and of buckets written.
+-- All days have the same local date.
+-- $1 restaurants, $2 local dates, $3 first instants, $4 ends, $5 open instants of each day, $6 the earliest first instant,
+-- $7 the latest end, $8 run. Returns how many rows were read and buckets written.
 WITH day AS MATERIALIZED (
     SELECT t.restaurant_id, t.local_date, t.starts_at, t.ends_at, t.open_at::tstzmultirange AS open_at
     FROM ROWS FROM (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::date[]), pg_catalog.unnest($3::timestamptz[]),
                     pg_catalog.unnest($4::timestamptz[]), pg_catalog.unnest($5::text[]))
         AS t (restaurant_id, local_date, starts_at, ends_at, open_at)
 ), hour AS MATERIALIZED (
-    SELECT day.restaurant_id, day.local_date, day.ends_at, day.open_at, h.*
-    FROM day
+    SELECT i.restaurant_id, i.sop_id,
+           pg_catalog.date_bin('1 hour', i.occurred_at, bound.starts_at) AS bucket_start,
+           pg_catalog.count(*) AS rows_read,
+           pg_catalog.count(*) FILTER (WHERE i.interaction_type = 'start') AS starts,
+           pg_catalog.count(*) FILTER (WHERE i.interaction_type = 'complete') AS completes,
+           pg_catalog.count(DISTINCT i.user_id) AS users,
+           pg_catalog.count(DISTINCT i.user_id) FILTER (WHERE i.interaction_type IN ('start', 'complete')) AS doers,
+           pg_catalog.count(DISTINCT i.user_id) FILTER (WHERE usable.seconds IS NOT NULL) AS finishers,
+           pg_catalog.count(DISTINCT i.user_id) FILTER (WHERE usable.rating IS NOT NULL) AS raters,
+           sop_ml.stats_agg(usable.seconds)::bytea AS seconds_stats,
+           sop_ml.percentile_agg(usable.seconds)::bytea AS seconds_percentiles,
+           sop_ml.stats_agg(usable.rating)::bytea AS rating_stats,
+           sop_ml.percentile_agg(usable.rating)::bytea AS rating_percentiles
+    FROM ROWS FROM (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($3::timestamptz[]),
+                    pg_catalog.unnest($4::timestamptz[])) AS bound (restaurant_id, starts_at, ends_at)
+    JOIN sop_ml.sop_user_interactions AS i
+        ON i.restaurant_id = bound.restaurant_id AND i.occurred_at >= bound.starts_at AND i.occurred_at < bound.ends_at
     CROSS JOIN LATERAL (
-        SELECT i.sop_id,
-               pg_catalog.date_bin('1 hour', i.occurred_at, day.starts_at) AS bucket_start,
-               pg_catalog.count(*) AS rows_read,
-               pg_catalog.count(*) FILTER (WHERE i.interaction_type = 'start') AS starts,
-               pg_catalog.count(*) FILTER (WHERE i.interaction_type = 'complete') AS completes,
-               pg_catalog.count(DISTINCT i.user_id) AS users,
-               pg_catalog.count(DISTINCT i.user_id) FILTER (WHERE i.interaction_type IN ('start', 'complete')) AS doers,
-               pg_catalog.count(DISTINCT i.user_id) FILTER (WHERE usable.seconds IS NOT NULL) AS finishers,
-               pg_catalog.count(DISTINCT i.user_id) FILTER (WHERE usable.rating IS NOT NULL) AS raters,
-               sop_ml.stats_agg(usable.seconds)::bytea AS seconds_stats,
-               sop_ml.percentile_agg(usable.seconds)::bytea AS seconds_percentiles,
-               sop_ml.stats_agg(usable.rating)::bytea AS rating_stats,
-               sop_ml.percentile_agg(usable.rating)::bytea AS rating_percentiles
-        FROM sop_ml.sop_user_interactions AS i
-        CROSS JOIN LATERAL (
-            SELECT CASE WHEN i.interaction_type = 'complete' AND i.duration_seconds >= 0
-                         AND i.duration_seconds < 'Infinity' THEN i.duration_seconds END,
-                   CASE WHEN i.rating > '-Infinity' AND i.rating < 'Infinity' THEN i.rating END
-        ) AS usable (seconds, rating)
-        WHERE i.restaurant_id = day.restaurant_id
-          AND i.occurred_at >= day.starts_at
-          AND i.occurred_at < day.ends_at
-        GROUP BY 1, 2
-    ) AS h
+        SELECT CASE WHEN i.interaction_type = 'complete' AND i.duration_seconds >= 0
+                     AND i.duration_seconds < 'Infinity' THEN i.duration_seconds END,
+               CASE WHEN i.rating > '-Infinity' AND i.rating < 'Infinity' THEN i.rating END
+    ) AS usable (seconds, rating)
+    WHERE i.occurred_at >= $6 AND i.occurred_at < $7
+    GROUP BY 1, 2, 3
 ), bucket AS MATERIALIZED (
-    SELECT h.restaurant_id, h.local_date, h.ends_at, h.open_at, h.sop_id, h.bucket_start, metric.*,
+    SELECT h.restaurant_id, h.sop_id, h.bucket_start, metric.*,
            sop_ml.bucket_measures(metric.stats, metric.percentiles) AS m,
            sop_ml.rate_measures(metric.numerator, metric.denominator) AS r
     FROM hour AS h
@@ -53,11 +51,13 @@ WITH day AS MATERIALIZED (
         maximum, p50, p90, p95, p99, mean_low, mean_high, numerator, denominator, rate, rate_low, rate_high,
         distinct_users, stats_state, percentile_state, is_closed, run_id)
     SELECT b.restaurant_id, b.metric_name, b.sop_id, 'hour', b.bucket_start,
-           least(b.bucket_start + interval '1 hour', b.ends_at), b.local_date,
+           least(b.bucket_start + interval '1 hour', day.ends_at), day.local_date,
            coalesce(b.n, b.m[1]::bigint), coalesce(b.total, b.m[2]), b.m[3], b.m[4], b.m[5], b.m[6], b.m[7], b.m[8], b.m[9],
            b.m[10], b.m[11], b.m[12], b.numerator, b.denominator, b.r[1], b.r[2], b.r[3], b.distinct_users, b.stats,
            b.percentiles,
-           NOT b.open_at && pg_catalog.tstzrange(b.bucket_start, least(b.bucket_start + interval '1 hour', b.ends_at)), $6
+           NOT day.open_at && pg_catalog.tstzrange(b.bucket_start, least(b.bucket_start + interval '1 hour', day.ends_at)),
+           $8
     FROM bucket AS b
+    JOIN day ON day.restaurant_id = b.restaurant_id
 )
 SELECT (SELECT coalesce(pg_catalog.sum(rows_read), 0)::bigint FROM hour), (SELECT pg_catalog.count(*) FROM bucket)

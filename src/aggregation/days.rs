@@ -1,5 +1,7 @@
 //! The local days that a run works on, and work that goes on restaurant by restaurant when it fails for all.
 
+use std::collections::BTreeMap;
+
 use pgrx::Uuid;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 
@@ -59,6 +61,16 @@ impl Days {
                 .cloned()
                 .collect(),
         )
+    }
+
+    /// The days of each local date, oldest first.
+    pub(super) fn by_date(&self) -> impl Iterator<Item = Days> {
+        let mut dates: BTreeMap<i32, Vec<LocalDay>> = BTreeMap::new();
+        for day in &self.0 {
+            let date = day.date.to_pg_epoch_days();
+            dates.entry(date).or_default().push(day.clone());
+        }
+        dates.into_values().map(Days)
     }
 
     /// How many restaurants there are.

@@ -1,5 +1,6 @@
 //! Native functions that the statements of the roll-up stand on: finished columns from states, comparisons, baselines.
 
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use sop_analytics::aggregation::{
     self, Comparison, Moments, Proportion, compare_counts, compare_means, compare_rates,
@@ -10,6 +11,7 @@ use sop_analytics::statistics::{
     Estimator, PercentileSketch, StatsSummary, mean_interval, wilson_interval,
 };
 
+use crate::arrays::missing_as_nan;
 use crate::error::{PgResult, from_analytics};
 
 /// Confidence of the bounds in every bucket.
@@ -139,19 +141,22 @@ fn compare_periods(
 /// The rolling-median baseline of recent periods.
 #[pg_extern(immutable, parallel_safe)]
 fn rolling_median_baseline(
-    recent: Option<Vec<Option<f64>>>,
-) -> TableIterator<
-    'static,
-    (
-        name!(baseline, Option<f64>),
-        name!(lower_bound, Option<f64>),
-        name!(upper_bound, Option<f64>),
-        name!(stddev, Option<f64>),
-        name!(n, i64),
-    ),
+    recent: Option<Array<'_, f64>>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(baseline, Option<f64>),
+            name!(lower_bound, Option<f64>),
+            name!(upper_bound, Option<f64>),
+            name!(stddev, Option<f64>),
+            name!(n, i64),
+        ),
+    >,
+    ErrorReport,
 > {
-    let recent = present(recent);
-    TableIterator::once(match rolling_median(&recent) {
+    let recent = present(recent)?;
+    Ok(TableIterator::once(match rolling_median(&recent) {
         Some(found) => (
             Some(found.value),
             Some(found.lower),
@@ -160,27 +165,30 @@ fn rolling_median_baseline(
             found.n as i64,
         ),
         None => (None, None, None, None, recent.len() as i64),
-    })
+    }))
 }
 
 /// How a period stands against the rolling median of recent ones.
 #[pg_extern(immutable, parallel_safe)]
 fn compare_with_baseline(
     level: Option<f64>,
-    recent: Option<Vec<Option<f64>>>,
+    recent: Option<Array<'_, f64>>,
     higher_is_better: default!(Option<bool>, "NULL"),
-) -> TableIterator<
-    'static,
-    (
-        name!(baseline, Option<f64>),
-        name!(difference, Option<f64>),
-        name!(percent, Option<f64>),
-        name!(p_value, Option<f64>),
-        name!(effect_size, Option<f64>),
-        name!(verdict, Option<String>),
-    ),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(baseline, Option<f64>),
+            name!(difference, Option<f64>),
+            name!(percent, Option<f64>),
+            name!(p_value, Option<f64>),
+            name!(effect_size, Option<f64>),
+            name!(verdict, Option<String>),
+        ),
+    >,
+    ErrorReport,
 > {
-    let baseline = rolling_median(&present(recent));
+    let baseline = rolling_median(&present(recent)?);
     let compared = level
         .zip(baseline)
         .and_then(|(level, baseline)| baseline.compare(level));
@@ -191,20 +199,24 @@ fn compare_with_baseline(
     };
     let (difference, percent, p_value, effect_size) =
         columns(compared.map(|(comparison, _)| comparison));
-    TableIterator::once((
+    Ok(TableIterator::once((
         compared.and(baseline).map(|found| found.value),
         difference,
         percent,
         p_value,
         effect_size,
         verdict.map(|word| word.as_str(higher_is_better).to_owned()),
-    ))
+    )))
 }
 
 /// The finite elements of an array.
-fn present(array: Option<Vec<Option<f64>>>) -> Vec<f64> {
-    let elements = array.unwrap_or_default().into_iter().flatten();
-    elements.filter(|value| value.is_finite()).collect()
+fn present(array: Option<Array<'_, f64>>) -> PgResult<Vec<f64>> {
+    let mut values = match array {
+        Some(array) => missing_as_nan(array, "recent")?,
+        None => Vec::new(),
+    };
+    values.retain(|value| value.is_finite());
+    Ok(values)
 }
 
 extension_sql!(

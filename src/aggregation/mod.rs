@@ -16,6 +16,7 @@ use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
+use crate::arguments::required;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
 use crate::{sql, tenancy};
 
@@ -71,9 +72,11 @@ fn run_daily_ml_aggregation(
 #[search_path(pg_catalog, pg_temp)]
 fn aggregate_performance(
     restaurant_id: Option<Uuid>,
-    from_time: TimestampWithTimeZone,
-    to_time: TimestampWithTimeZone,
+    from_time: Option<TimestampWithTimeZone>,
+    to_time: Option<TimestampWithTimeZone>,
 ) -> PgResult<i64> {
+    let from_time = required("from_time", from_time)?;
+    let to_time = required("to_time", to_time)?;
     let restaurant = tenancy::resolve(restaurant_id)?;
     let scope = Scope {
         restaurant: Some(restaurant),
@@ -94,9 +97,10 @@ fn aggregate_performance(
 #[search_path(pg_catalog, pg_temp)]
 fn compute_baselines(
     restaurant_id: default!(Option<Uuid>, "NULL"),
-    method: default!(&str, "'rolling_median'"),
+    method: default!(Option<&str>, "'rolling_median'"),
     day: default!(Option<Date>, "NULL"),
 ) -> PgResult<i64> {
+    let method = required("method", method)?;
     if method != "rolling_median" {
         return Err(
             invalid_parameter(format!("unknown baseline method \"{method}\""))

@@ -14,7 +14,6 @@ pub(super) const NOT_OWNER: &str =
 pub(super) struct Summary {
     pub(super) step: &'static str,
     pub(super) name: &'static str,
-    relation: &'static str,
     concurrently: &'static str,
     first_time: &'static str,
 }
@@ -24,14 +23,12 @@ pub(super) const ALL: [Summary; 2] = [
     Summary {
         step: "refresh_daily_summary",
         name: "sop_daily_performance_summary",
-        relation: "sop_ml_storage.sop_daily_performance_summary",
         concurrently: include_str!("../../sql/queries/aggregation_refresh_daily_concurrently.sql"),
         first_time: include_str!("../../sql/queries/aggregation_refresh_daily.sql"),
     },
     Summary {
         step: "refresh_weekly_trends",
         name: "sop_weekly_performance_trends",
-        relation: "sop_ml_storage.sop_weekly_performance_trends",
         concurrently: include_str!("../../sql/queries/aggregation_refresh_weekly_concurrently.sql"),
         first_time: include_str!("../../sql/queries/aggregation_refresh_weekly.sql"),
     },
@@ -39,15 +36,15 @@ pub(super) const ALL: [Summary; 2] = [
 
 impl Summary {
     fn state(&self) -> PgResult<(bool, bool)> {
-        sql::modify(STATE, &[self.relation.into()], |row| {
+        sql::modify(STATE, &[self.name.into()], |row| {
             Ok((row.required(1)?, row.required(2)?))
         })?
         .into_iter()
         .next()
         .ok_or_else(|| {
             prerequisite(format!(
-                "materialized view {} does not exist",
-                self.relation
+                "materialized view sop_ml_storage.{} does not exist",
+                self.name
             ))
             .set_hint("Run SELECT * FROM sop_ml.install() as its owner.")
         })

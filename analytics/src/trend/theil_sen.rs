@@ -43,7 +43,7 @@ pub fn theil_sen(
     confidence: f64,
     progress: &mut impl Progress,
 ) -> Result<Option<TheilSen>, TrendError> {
-    let confidence = probability("confidence", confidence)?;
+    let confidence = probability("confidence_level", confidence)?;
     let (x, y) = observations(positions, series)?;
     let n = x.len();
     if n < MIN_POINTS {
