@@ -18,7 +18,8 @@ WITH period AS MATERIALIZED (
                pg_catalog.bool_and(a.is_closed) AS is_closed,
                -- Measured share of all rows: n / quality is the number of rows that a part was made from.
                100 * pg_catalog.sum(a.n) FILTER (WHERE a.quality_score > 0)
-                   / pg_catalog.sum(a.n * 100 / nullif(a.quality_score, 0) ORDER BY a.bucket_start) AS quality_score,
+                   / nullif(pg_catalog.sum(a.n * 100 / nullif(a.quality_score, 0) ORDER BY a.bucket_start), 0)
+                   AS quality_score,
                sop_ml.rollup(a.stats_state::sop_ml.stats_summary ORDER BY a.bucket_start)::bytea AS stats,
                sop_ml.rollup(a.percentile_state::sop_ml.percentile_sketch ORDER BY a.bucket_start)::bytea AS percentiles
         FROM sop_ml.sop_performance_aggregates AS a
