@@ -37,7 +37,7 @@ WITH period AS MATERIALIZED (
     SELECT b.restaurant_id, b.metric_name, b.sop_id, $7, b.starts_at, b.ends_at, b.local_date, b.n,
            coalesce(b.m[2], b.total), b.m[3], b.m[4], b.m[5], b.m[6], b.m[7], b.m[8], b.m[9], b.m[10], b.m[11], b.m[12],
            b.numerator, b.denominator, b.r[1], b.r[2], b.r[3], b.stats, b.percentiles,
-           coalesce(b.period_closed, b.is_closed), least(b.quality_score, 100), $8
+           coalesce(b.period_closed, b.is_closed), CASE WHEN b.quality_score > 100 THEN 100 ELSE b.quality_score END, $8
     FROM bucket AS b
 )
 SELECT coalesce(pg_catalog.sum(rows_read), 0)::bigint, pg_catalog.count(*) FROM bucket
