@@ -159,9 +159,10 @@ impl AnomalyOptions {
             )));
         }
         let length = (self.baseline_days * DAY as f64) as i64;
-        let baseline_from = from
-            .into_inner()
-            .checked_sub(length)
+        let finite = |at: &i64| *at != i64::MAX && *at != i64::MIN;
+        let baseline_from = Some(from.into_inner())
+            .filter(finite)
+            .and_then(|at| at.checked_sub(length))
             .and_then(|at| TimestampWithTimeZone::try_from(at).ok())
             .ok_or_else(|| invalid_parameter("from_time must be a finite timestamp"))?;
         let to = options::timestamp("to_time", self.to_time.as_deref())?
