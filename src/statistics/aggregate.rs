@@ -127,7 +127,7 @@ macro_rules! in_place {
         #[doc = concat!("Tells the server how `", stringify!($entry), "` is called.")]
         // SAFETY: no other symbol of the library has this name.
         #[unsafe(no_mangle)]
-        pub extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
+        pub(crate) extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
             const VERSION_1: ::pgrx::pg_sys::Pg_finfo_record =
                 ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
             &VERSION_1
@@ -139,7 +139,7 @@ macro_rules! in_place {
         /// Called by the server with (internal, float8).
         // SAFETY: no other symbol of the library has this name.
         #[unsafe(no_mangle)]
-        pub unsafe extern "C-unwind" fn $entry(
+        pub(crate) unsafe extern "C-unwind" fn $entry(
             fcinfo: ::pgrx::pg_sys::FunctionCallInfo,
         ) -> ::pgrx::pg_sys::Datum {
             // SAFETY: the SQL declaration has these argument types, and only the aggregate of this state uses it. Adding
