@@ -31,7 +31,7 @@ struct AnomalyOptions {
     threshold: f64,
     baseline_days: f64,
     limit: usize,
-    to_time: Option<TimestampWithTimeZone>,
+    to_time: Option<String>,
     store: bool,
     alert: bool,
 }
@@ -158,20 +158,20 @@ impl AnomalyOptions {
                 self.limit
             )));
         }
-        let to = self
-            .to_time
+        let length = (self.baseline_days * DAY as f64) as i64;
+        let finite = |at: &i64| *at != i64::MAX && *at != i64::MIN;
+        let baseline_from = Some(from.into_inner())
+            .filter(finite)
+            .and_then(|at| at.checked_sub(length))
+            .and_then(|at| TimestampWithTimeZone::try_from(at).ok())
+            .ok_or_else(|| invalid_parameter("from_time must be a finite timestamp"))?;
+        let to = options::timestamp("to_time", self.to_time.as_deref())?
             .unwrap_or_else(TimestampWithTimeZone::positive_infinity);
         if to.into_inner() <= from.into_inner() {
             return Err(invalid_parameter(
                 "option to_time must be later than from_time",
             ));
         }
-        let length = (self.baseline_days * DAY as f64) as i64;
-        let baseline_from = from
-            .into_inner()
-            .checked_sub(length)
-            .and_then(|at| TimestampWithTimeZone::try_from(at).ok())
-            .ok_or_else(|| invalid_parameter("from_time must be a finite timestamp"))?;
         Ok((baseline_from, to))
     }
 }
@@ -292,6 +292,9 @@ fn reasons(candidate: &Candidate, expectation: &Expectation, threshold: Threshol
         // Compared with the middle only to say what was expected; the score stays infinite.
         let middle = expectation.value.and_then(|b| b.score(b.median, threshold));
         let mut broken = anomaly("not_finite", value, expectation.value, None);
+        if value.is_infinite() {
+            broken.score = value;
+        }
         broken.low = middle.map(|s| s.expected_low);
         broken.high = middle.map(|s| s.expected_high);
         found.push(broken);

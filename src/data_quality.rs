@@ -35,8 +35,8 @@ struct QualityOptions {
     warn: Option<f64>,
     fail: Option<f64>,
     thresholds: BTreeMap<String, Thresholds>,
-    from_time: Option<TimestampWithTimeZone>,
-    to_time: Option<TimestampWithTimeZone>,
+    from_time: Option<String>,
+    to_time: Option<String>,
     time_column: Option<String>,
     label: Option<String>,
     features: Option<Vec<String>>,
@@ -142,8 +142,8 @@ impl QualityOptions {
         Ok(Scope {
             restaurant,
             time_column: time_column.filter(|_| limited),
-            from: self.from_time,
-            to: self.to_time,
+            from: options::timestamp("from_time", self.from_time.as_deref())?,
+            to: options::timestamp("to_time", self.to_time.as_deref())?,
         })
     }
 }

@@ -84,14 +84,14 @@ pub(super) fn run(
 
 /// Counts for a rule that compares rows.
 fn compare(writer: Writer<'_>, rule: &Rule, rows: i64) -> PgResult<Count> {
-    if let Test::Unique { columns } = &rule.test {
-        if writer.relation.guarantees_unique(columns) {
-            return Ok(Count {
-                checked: rows,
-                failed: 0,
-                details: json!({ "guaranteed_by": "a unique key of the relation" }),
-            });
-        }
+    if let Test::Unique { columns } = &rule.test
+        && writer.relation.guarantees_unique(columns)
+    {
+        return Ok(Count {
+            checked: rows,
+            failed: 0,
+            details: json!({ "guaranteed_by": "a unique key of the relation" }),
+        });
     }
     let statement = (writer.count(rule))
         .ok_or_else(|| internal(format!("rule {} has no statement", rule.check)))?;

@@ -20,11 +20,6 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// The column of the row `t` under test, quoted by the server.
-    pub(super) fn sql(&self) -> String {
-        format!("t.{}", quote_identifier(&self.name))
-    }
-
     /// Whether the type has NaN and infinities.
     pub(super) fn has_not_finite(&self) -> bool {
         matches!(

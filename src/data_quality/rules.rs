@@ -62,7 +62,7 @@ pub(super) enum Test {
     AnyPresent { columns: Vec<String> },
     /// Neither NaN nor infinite.
     Finite { column: String },
-    /// Between the bounds, which belong to it; NaN is outside.
+    /// Between the bounds, which belong to it; NaN is not looked at.
     Range {
         column: String,
         min: Option<f64>,

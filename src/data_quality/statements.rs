@@ -14,6 +14,7 @@ enum Parameter {
     Number(f64),
     Text(String),
     Texts(Vec<String>),
+    Count(i64),
 }
 
 /// Which rows are looked at: $1 restaurant, $2 from, $3 to are the first parameters of every statement.
@@ -41,6 +42,7 @@ impl Statement {
             Parameter::Number(number) => (*number).into(),
             Parameter::Text(text) => text.clone().into(),
             Parameter::Texts(texts) => texts.clone().into(),
+            Parameter::Count(count) => (*count).into(),
         }));
         arguments
     }
@@ -160,13 +162,18 @@ impl Writer<'_> {
             ),
             Test::Range { column, min, max } => {
                 let value = format!("{}::pg_catalog.float8", self.column(column));
-                // NaN is larger than every number in SQL.
-                let max = max.unwrap_or(f64::MAX);
-                let mut outside = vec![format!("{value} > {}", parameters.number(max))];
+                let mut outside = Vec::new();
                 if let Some(min) = min {
                     outside.push(format!("{value} < {}", parameters.number(*min)));
                 }
-                (present(column), format!("({})", outside.join(" OR ")))
+                if let Some(max) = max {
+                    outside.push(format!("{value} > {}", parameters.number(*max)));
+                }
+                // NaN is larger than every number in SQL; whether there is any is for `finite` to say.
+                (
+                    format!("{} AND {value} <> 'NaN'", present(column)),
+                    format!("({})", outside.join(" OR ")),
+                )
             }
             Test::OneOf { column, values } => {
                 let values = parameters.add(Parameter::Texts(values.clone()));
@@ -222,11 +229,13 @@ impl Writer<'_> {
             } = &rule.test
             {
                 let column = self.column(column);
-                let days = parameters.number(*max_age_days * 86_400.0);
-                counts.push(format!("(pg_catalog.count({column}) > 0)::int::bigint"));
+                let age = parameters.number(*max_age_days * 86_400.0);
+                let has_rows = format!("pg_catalog.count({column}) > 0");
+                counts.push(format!("({has_rows})::int::bigint"));
+                // A row in the future is no sign of life.
                 counts.push(format!(
-                    "coalesce(pg_catalog.max({column}) < pg_catalog.now() - pg_catalog.make_interval(secs => {days}), \
-                     false)::int::bigint"
+                    "({has_rows} AND coalesce(pg_catalog.max({column}) FILTER (WHERE {column} <= pg_catalog.now()) \
+                     < pg_catalog.now() - pg_catalog.make_interval(secs => {age}), true))::int::bigint"
                 ));
                 answered.push(at);
             }
@@ -301,6 +310,7 @@ impl Writer<'_> {
     pub(super) fn samples(self, rule: &Rule, limit: i64) -> Option<Statement> {
         let mut parameters = Parameters::default();
         let source = self.source();
+        let limit = parameters.add(Parameter::Count(limit));
         if let Test::Unique { columns } = &rule.test {
             let pairs: Vec<String> = columns.iter().map(|name| json_pair(name)).collect();
             let columns = self.columns(columns);

@@ -103,6 +103,13 @@ struct Values {
 }
 
 impl Values {
+    fn of(numbers: Vec<f64>) -> Self {
+        Self {
+            numbers,
+            categories: Counts::new(),
+        }
+    }
+
     fn n(&self) -> u64 {
         self.numbers.len() as u64 + self.categories.values().sum::<u64>()
     }
@@ -185,25 +192,22 @@ pub(super) fn measure(
         ),
         (Kind::Target, "target", |side| &side.actual),
     ] {
-        let mut values = labels.remove(name).unwrap_or_default();
-        let mut add = |values: Both<Values>| -> PgResult<()> {
-            // Outcomes arrive late, so one that is missing is no drift.
-            subjects.push(subject(kind, name.to_owned(), values, None, settings)?);
+        let values = Both {
+            reference: Values::of(numbers(pick(&outcomes.reference))),
+            current: Values::of(numbers(pick(&outcomes.current))),
+        };
+        // Outcomes arrive late, so one that is missing is no drift.
+        let mut add = |name: String, values: Both<Values>| -> PgResult<()> {
+            subjects.push(subject(kind, name, values, None, settings)?);
             Ok(())
         };
-        let numeric = Both {
-            reference: numbers(pick(&outcomes.reference)),
-            current: numbers(pick(&outcomes.current)),
-        };
-        // A classifier may give a score with its label; each is compared as what it is.
-        let has_labels = values.reference.n() + values.current.n() > 0;
-        if has_labels {
-            add(std::mem::take(&mut values))?;
-        }
-        if !numeric.reference.is_empty() || !numeric.current.is_empty() {
-            values.reference.numbers = numeric.reference;
-            values.current.numbers = numeric.current;
-            add(values)?;
+        match labels.remove(name) {
+            // A classifier may give a score with its label; each is compared as what it is.
+            Some(labels) => {
+                add(name.to_owned(), labels)?;
+                add(format!("{name}_value"), values)?;
+            }
+            None => add(name.to_owned(), values)?,
         }
     }
     subjects.push(performance(&outcomes, settings));
