@@ -14,6 +14,16 @@ pub(crate) fn values<T>(array: Array<'_, T>, argument: &str) -> PgResult<Vec<T>>
 where
     T: for<'a> UnboxDatum<As<'a> = T> + 'static,
 {
+    let values = flattened(&array, argument)?;
+    one_dimension(array, argument)?;
+    Ok(values)
+}
+
+/// As [`values`], for arguments that may have several dimensions: the elements in storage order.
+pub(crate) fn flattened<T>(array: &Array<'_, T>, argument: &str) -> PgResult<Vec<T>>
+where
+    T: for<'a> UnboxDatum<As<'a> = T> + 'static,
+{
     let mut values = Vec::new();
     values.try_reserve_exact(array.len()).map_err(|error| {
         with_code(
@@ -31,7 +41,6 @@ where
         };
         values.push(element);
     }
-    one_dimension(array, argument)?;
     Ok(values)
 }
 

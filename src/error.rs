@@ -36,7 +36,7 @@ pub(crate) fn prerequisite(message: impl Into<String>) -> ErrorReport {
 /// 02000: the named thing does not exist for this caller.
 #[track_caller]
 pub(crate) fn no_data(message: impl Into<String>) -> ErrorReport {
-    report(Code::ERRCODE_NO_DATA_FOUND, message)
+    report(Code::ERRCODE_NO_DATA, message)
 }
 
 /// XX000: a broken promise between our own parts; never caused by input.

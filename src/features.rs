@@ -14,9 +14,9 @@ use sop_analytics::features::window::{Needs, WindowSummary};
 use sop_analytics::features::{Entity, Measure};
 
 use self::history::{Calendar, Loader};
-use crate::arguments::{elements, required};
+use crate::arguments::required;
 use crate::error::from_analytics;
-use crate::{settings, tenancy};
+use crate::{arrays, settings, tenancy};
 
 /// One row per procedure, window and measure.
 #[pg_extern(stable, parallel_safe)]
@@ -38,7 +38,7 @@ fn aggregate_sop_performance_features(
     pg_sys::panic::ErrorReport,
 > {
     let as_of = required("as_of", as_of)?.into_inner();
-    let windows = elements("windows", windows)?;
+    let windows = arrays::values(required("windows", windows)?, "windows")?;
     let lengths: Vec<i64> = windows.iter().map(microseconds).collect();
     check_windows(&lengths).map_err(from_analytics)?;
     pair_moments(1, &[as_of]).map_err(from_analytics)?;
@@ -110,12 +110,19 @@ fn generate_ml_feature_matrix(
     pg_sys::panic::ErrorReport,
 > {
     let entity = Entity::parse(required("entity", entity)?).map_err(from_analytics)?;
-    let ids = history::keys(entity, &elements("entity_ids", entity_ids)?)?;
-    let moments: Vec<i64> = elements("as_of", as_of)?
+    let entity_ids = required("entity_ids", entity_ids)?;
+    let ids = match entity {
+        // Pairs are naturally written as an array of arrays.
+        Entity::UserSop => arrays::flattened(&entity_ids, "entity_ids")?,
+        Entity::Sop | Entity::User => arrays::values(entity_ids, "entity_ids")?,
+    };
+    let ids = history::keys(entity, &ids)?;
+    let moments: Vec<i64> = arrays::values(required("as_of", as_of)?, "as_of")?
         .into_iter()
         .map(TimestampWithTimeZone::into_inner)
         .collect();
-    let names = elements("feature_names", feature_names)?;
+    let names = required("feature_names", feature_names)?;
+    let names = arrays::values(names, "feature_names")?;
     let moments = pair_moments(ids.len(), &moments).map_err(from_analytics)?;
     let restaurant_id = tenancy::resolve_readable(restaurant_id)?;
     let features = registry::read(restaurant_id, entity)?

@@ -12,6 +12,10 @@
     ),
     doc = "Tests may fail loudly: the lints guard code that runs in a server."
 )]
+#![allow(
+    clippy::result_large_err,
+    reason = "errors are pgrx's ErrorReport: at most one per statement, never where speed matters"
+)]
 
 use pgrx::prelude::*;
 
@@ -19,6 +23,7 @@ use pgrx::prelude::*;
 mod sop_type;
 
 mod aggregation;
+mod alerts;
 mod anomalies;
 mod arguments;
 mod arrays;
@@ -29,8 +34,11 @@ mod error;
 mod features;
 mod install;
 mod interrupts;
+mod models;
 mod options;
 mod partitions;
+mod period;
+mod regclass;
 mod settings;
 mod sql;
 mod statistics;

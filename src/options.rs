@@ -19,3 +19,19 @@ pub(crate) fn parse<T: DeserializeOwned + Default>(options: Option<JsonB>) -> Pg
     serde_json::from_value(value)
         .map_err(|error| invalid_parameter(format!("invalid options: {error}")))
 }
+
+/// Reads an option that is a point in time; only a server text of one is accepted.
+pub(crate) fn timestamp(
+    name: &str,
+    text: Option<&str>,
+) -> PgResult<Option<pgrx::datum::TimestampWithTimeZone>> {
+    text.map(|text| {
+        text.parse().map_err(|_| {
+            invalid_parameter(format!(
+                "invalid options: {name} is no timestamp: \"{text}\""
+            ))
+            .set_hint("For example: \"2026-01-31 08:00+00\".")
+        })
+    })
+    .transpose()
+}

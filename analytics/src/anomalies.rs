@@ -191,7 +191,7 @@ impl Baseline {
 /// The median, which reorders its input; `None` when empty.
 fn median(values: &mut [f64]) -> Option<f64> {
     let middle = values.len() / 2;
-    let even = values.len() % 2 == 0;
+    let even = values.len().is_multiple_of(2);
     if values.is_empty() {
         return None;
     }

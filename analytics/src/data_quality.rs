@@ -151,6 +151,16 @@ pub fn judge(checked: i64, failed: i64, tolerance: Tolerance) -> Result<Judgemen
     })
 }
 
+/// The score of a balance of classes: 100 up to the share of the largest class that passes, from there falling to 0 when
+/// there is no other class.
+#[must_use]
+pub fn balance_score(largest_share: f64, tolerance: Tolerance) -> f64 {
+    if tolerance.warn >= 1.0 {
+        return 100.0;
+    }
+    100.0 * ((1.0 - largest_share) / (1.0 - tolerance.warn)).clamp(0.0, 1.0)
+}
+
 /// The score of a report: the mean over dimensions of the mean score of their checks, at most 90 with a warning and at
 /// most 60 with a failed check. `None` when no check was scored.
 pub fn overall_score<'a>(
@@ -223,6 +233,16 @@ mod tests {
         assert_eq!((none.rate, none.score), (None, None));
         assert_eq!(none.verdict, Verdict::Info);
         assert!(judge(1, 2, Tolerance::new(0.0, 0.0).unwrap()).is_err());
+    }
+
+    #[test]
+    fn balance_is_scored_beyond_what_passes() {
+        let tolerance = Tolerance::new(0.9, 0.99).unwrap();
+        assert_eq!(balance_score(0.5, tolerance), 100.0);
+        assert_eq!(balance_score(0.9, tolerance), 100.0);
+        assert!((balance_score(0.95, tolerance) - 50.0).abs() < 1e-9);
+        assert_eq!(balance_score(1.0, tolerance), 0.0);
+        assert_eq!(balance_score(1.0, Tolerance::new(1.0, 1.0).unwrap()), 100.0);
     }
 
     #[test]

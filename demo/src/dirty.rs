@@ -14,10 +14,10 @@ pub(crate) fn place() -> &'static Restaurant {
     siam
 }
 
-/// Faulty rows to be written beside the good ones. A missing value is `None`.
+/// Faulty rows to be written among the good ones.
 #[derive(Default)]
 pub(crate) struct Faults {
-    pub(crate) observations: Vec<(Observation, Option<f64>)>,
+    pub(crate) observations: Vec<Observation>,
     pub(crate) interactions: Vec<Interaction>,
     pub(crate) dirty: Dirty,
 }
@@ -69,16 +69,15 @@ fn observations(random: &mut Random, sop: Id, faults: &mut Faults) {
                     (random.between(11.0, 20.0) * 3600.0).round(),
                 )
             };
-            let row = Observation {
+            faults.observations.push(Observation {
                 restaurant: place().id,
                 metric: DURATION,
                 sop,
                 source: format!("import-{kind:?}-{number}"),
                 at,
-                value: usual,
+                value,
                 unit: "min",
-            };
-            faults.observations.push((row, value));
+            });
         }
         faults.dirty.faults.push(Fault {
             table,

@@ -3,6 +3,11 @@
 //! [`generate`] writes psql scripts that load a synthetic restaurant group whose every result is known beforehand
 //! ([`Truth`]); [`real::write`] writes one that loads real data made by others. Both load as superuser into a database in
 //! which `CREATE EXTENSION sop_ml` has been done. Equal seeds give equal bytes.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing),
+    doc = "Tests may fail loudly."
+)]
 
 mod calendar;
 mod copy;

@@ -39,9 +39,9 @@ fn orders(seed: u64, restaurant: &Restaurant, rows: &mut Vec<Observation>) {
                 sop: Id::NIL,
                 source: "till".to_owned(),
                 at: instant(restaurant.zone, day, f64::from(hour) * 3600.0),
-                value: f64::from(
+                value: Some(f64::from(
                     random.count(restaurant.orders_per_hour * busy * hour_share(hour)),
-                ),
+                )),
                 unit: "orders",
             });
         }
@@ -68,7 +68,7 @@ fn fridges(seed: u64, restaurant: &Restaurant, rows: &mut Vec<Observation>) {
                         day,
                         f64::from(hour) * 3600.0 + delay(restaurant, day, hour),
                     ),
-                    value: usual + 0.9 * opened + random.normal(0.0, 0.25),
+                    value: Some(usual + 0.9 * opened + random.normal(0.0, 0.25)),
                     unit: "degC",
                 });
             }
@@ -108,7 +108,7 @@ fn compliance(
                     day,
                     (f64::from(restaurant.closes) - 0.75) * 3600.0 + 30.0 * index as f64,
                 ),
-                value: (usual - strain + random.normal(0.0, 3.0)).clamp(0.0, 100.0),
+                value: Some((usual - strain + random.normal(0.0, 3.0)).clamp(0.0, 100.0)),
                 unit: "points",
             });
         }
@@ -142,7 +142,9 @@ mod tests {
                 .iter()
                 .filter(|row| row.metric == "order_count")
                 .filter(|row| weekday(row.at.with_timezone(&bangkok.zone).date_naive()) == wanted)
-                .fold((0.0, 0.0), |(sum, n), row| (sum + row.value, n + 1.0));
+                .fold((0.0, 0.0), |(sum, n), row| {
+                    (sum + row.value.unwrap(), n + 1.0)
+                });
             sum / n
         };
         assert!(total(5) > 1.5 * total(0));

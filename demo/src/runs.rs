@@ -31,7 +31,8 @@ pub(crate) struct Observation {
     pub(crate) sop: Id,
     pub(crate) source: String,
     pub(crate) at: DateTime<Utc>,
-    pub(crate) value: f64,
+    /// `None` only where a fault is planted.
+    pub(crate) value: Option<f64>,
     pub(crate) unit: &'static str,
 }
 
@@ -241,7 +242,7 @@ impl Shift<'_> {
                 ),
                 // A microsecond per run keeps two runs that end together apart.
                 at: done.at + TimeDelta::microseconds((*self.seen % 997) as i64),
-                value: minutes,
+                value: Some(minutes),
                 unit: "min",
             });
             rows.push(done);
@@ -326,7 +327,7 @@ mod tests {
                         .filter(|row| {
                             (row.sop == planted.sop) == planted_one && (row.at >= middle) == later
                         })
-                        .map(|row| row.value.ln()),
+                        .filter_map(|row| Some(row.value?.ln())),
                 )
             };
             (of(true) - of(false)).exp()

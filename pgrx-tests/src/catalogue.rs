@@ -77,10 +77,8 @@ pub fn contents(database: &Database) -> Vec<(String, i64, String)> {
         .collect()
 }
 
-/// Every right that each role of sop_ml, PUBLIC's stand-in `bystander` included, effectively has on each object.
-///
-/// # Panics
-/// When the role `bystander` is missing: a test makes it where it compares, as a login without any grant.
+/// Every right that each role of sop_ml effectively has on each object, and what PUBLIC has: a test that compares makes
+/// the role `bystander`, a login without any grant, beforehand.
 #[must_use]
 pub fn privileges(database: &Database) -> Vec<String> {
     database.texts(

@@ -162,10 +162,10 @@ fn names(client: &mut Client, condition: &str) -> Vec<String> {
         .collect()
 }
 
-/// A mermaid diagram of the foreign keys; those to `sop_restaurants`, which nearly every table has, are left out.
+/// A mermaid diagram of the foreign keys; those to `sop_restaurants`, which most tables have, are left out.
 fn picture(client: &mut Client, page: &mut String) {
     page.push_str(
-        "Foreign keys between the tables (every table also points at `sop_restaurants`, which is left out here):\n\n\
+        "Foreign keys between the tables (most tables also point at `sop_restaurants`, which is left out here):\n\n\
          ```mermaid\nerDiagram\n",
     );
     let keys = client

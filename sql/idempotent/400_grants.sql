@@ -91,3 +91,6 @@ GRANT UPDATE (name, external_ref, region, country_code, kind, time_zone, currenc
     closures, first_day_of_week, seat_count, staff_count, labour_cost_per_hour, average_daily_revenue, opened_on,
     cross_restaurant_opt_in, opt_in_changed_at, retention_days, settings, updated_at)
     ON sop_ml.sop_restaurants TO sop_ml_owner;
+
+-- The nightly job renews the planner's statistics of what it wrote, which is for owners.
+ALTER TABLE sop_ml.sop_performance_aggregates OWNER TO sop_ml_operator;

@@ -21,6 +21,9 @@ const HOURS_INTERACTIONS: &str =
     include_str!("../../sql/queries/aggregation_hours_interactions.sql");
 const ROLL_UP: &str = include_str!("../../sql/queries/aggregation_roll_up.sql");
 const DAY_USERS: &str = include_str!("../../sql/queries/aggregation_day_users.sql");
+const STATISTICS_STALE: &str =
+    include_str!("../../sql/queries/aggregation_statistics_stale.sql");
+const ANALYZE: &str = include_str!("../../sql/queries/aggregation_analyze.sql");
 
 /// Each grain above the day, and the finer one that divides it evenly.
 pub(super) const LONGER_GRAINS: [(&str, &str); 4] = [
@@ -83,6 +86,7 @@ fn attempt(scope: Scope, day: Option<Date>, run: Uuid) -> PgResult<(Outcome, Day
     };
     let days = find_days(scope.restaurant, day, noted, true)?;
     let counts = recompute(&days, run)?;
+    renew_statistics(counts.rows_out)?;
     notes.push(format!("{} local days", days.0.len()));
     let outcome = Outcome {
         restaurants: days.restaurant_count(),
@@ -185,6 +189,18 @@ pub(super) fn recompute(days: &Days, run: Uuid) -> PgResult<Counts> {
         counts.rows_out += roll_up(&periods, finer, grain, run)?;
     }
     Ok(counts)
+}
+
+/// A first load writes most of the table within one transaction, before autovacuum can see it: without statistics the
+/// steps that follow would be planned for an empty table.
+fn renew_statistics(rows_written: i64) -> PgResult<()> {
+    let stale = sql::modify(STATISTICS_STALE, &[rows_written.into()], |row| {
+        row.required::<bool>(1)
+    })?;
+    if stale == [true] {
+        sql::execute(ANALYZE, &[])?;
+    }
+    Ok(())
 }
 
 /// The hour buckets of days that have the same local date.

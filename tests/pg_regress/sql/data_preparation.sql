@@ -77,13 +77,16 @@ INSERT INTO sop_user_interactions (restaurant_id, user_id, sop_id, interaction_t
     (:restaurant, pg_temp.person(3), pg_temp.procedure(1), 'complete', '2026-04-01 00:00+00');
 SELECT count(*) AS different FROM (SELECT user_id, sop_id, label, weight, split, occurred_at FROM prepared
     EXCEPT SELECT * FROM prepare_sop_recommendation_training_data(:restaurant, '2026-01-11', '2026-04-01', '{"seed": 7}')) AS d;
--- Cut at given times; repeated pairs dropped.
-SELECT split, count(*), min(occurred_at) >= '2026-03-01' AS from_march, max(occurred_at) < '2026-03-01' AS until_march
-FROM prepare_sop_recommendation_training_data(:restaurant, '2026-01-01', '2026-04-01',
-    '{"test_from": "2026-03-01T00:00:00Z", "repeated_pairs": "drop"}') GROUP BY split ORDER BY split;
+-- Cut at given times; pairs that repeat can be dropped from the later splits.
+SELECT o.repeated_pairs, p.split, count(*), min(p.occurred_at), max(p.occurred_at)
+FROM (VALUES ('keep'), ('drop')) AS o (repeated_pairs),
+     prepare_sop_recommendation_training_data(:restaurant, '2026-01-01', '2026-04-01', jsonb_build_object(
+         'validation_from', timestamptz '2026-01-20 00:00+00', 'test_from', timestamptz '2026-02-01 00:00+00',
+         'repeated_pairs', o.repeated_pairs)) AS p
+GROUP BY o.repeated_pairs, p.split ORDER BY o.repeated_pairs DESC, min(p.occurred_at);
 SELECT count(*) - count(DISTINCT (user_id, sop_id)) AS repeated
 FROM prepare_sop_recommendation_training_data(:restaurant, '2026-01-01', '2026-04-01',
-    '{"test_from": "2026-03-01T00:00:00Z", "repeated_pairs": "drop"}');
+    '{"test_from": "2026-02-01T00:00:00Z", "repeated_pairs": "drop"}');
 
 -- Data sets: named by content, one version per change.
 SELECT register_dataset(:restaurant, 'weekly', 'recommendation', '2026-01-11', '2026-04-01', '{"seed": 7}') AS first \gset
@@ -120,7 +123,7 @@ SELECT register_dataset(:restaurant, 'performance of march', 'performance', '202
 SELECT register_dataset(:restaurant, 'performance of march', 'performance', '2026-03-01', '2026-04-01') IS NOT NULL AS registered;
 SELECT register_dataset('da7a0000-0000-0000-0000-000000000003', 'nothing', 'recommendation', '2026-01-11', '2026-04-01') IS NOT NULL AS registered;
 SELECT name, version, kind, row_count, sop_count, split_counts, cardinality(feature_names) AS features
-FROM sop_training_datasets WHERE name NOT LIKE 'weekly' OR version > 1 ORDER BY name, version;
+FROM sop_training_datasets WHERE restaurant_id::text LIKE 'da7a%' AND (name <> 'weekly' OR version > 1) ORDER BY name, version;
 
 -- Who refused is absent, also from what negatives are drawn from.
 INSERT INTO sop_privacy_preferences (restaurant_id, user_id, purpose, state) VALUES
@@ -129,8 +132,8 @@ INSERT INTO sop_privacy_preferences (restaurant_id, user_id, purpose, state) VAL
     (:restaurant, pg_temp.person(3), 'experimentation', 'denied'),
     (:restaurant, pg_temp.person(4), 'training', 'allowed'),
     (:other, pg_temp.person(5), 'training', 'denied');
-INSERT INTO sop_user_profiles (restaurant_id, user_id, personalization_opt_out) VALUES
-    (:restaurant, pg_temp.person(6), true), (:restaurant, pg_temp.person(7), false);
+INSERT INTO sop_user_profiles (restaurant_id, user_id, status) VALUES
+    (:restaurant, pg_temp.person(6), 'erased'), (:restaurant, pg_temp.person(7), 'active');
 INSERT INTO sop_user_interactions (restaurant_id, user_id, sop_id, interaction_type, occurred_at) VALUES
     (:restaurant, pg_temp.person(1), pg_temp.procedure(77), 'complete', '2026-02-01 00:00+00');
 SELECT array_agg(DISTINCT right(user_id::text, 2)::int) FILTER (WHERE right(user_id::text, 2)::int < 9) AS people,
@@ -171,4 +174,4 @@ SELECT register_dataset(:restaurant, 'x', 'weather', '2026-01-01', '2026-04-01')
 SELECT register_dataset(:restaurant, 'x', 'performance', '2026-04-01', '2026-01-01');
 SELECT register_dataset(:restaurant, 'x', 'performance', '2026-01-01', '2026-04-01', '{"seed": 7}');
 \echo :LAST_ERROR_SQLSTATE
-SELECT count(*) FROM sop_training_datasets WHERE name = 'x';
+SELECT count(*) FROM sop_training_datasets WHERE restaurant_id = :restaurant AND name = 'x';

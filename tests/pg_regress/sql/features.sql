@@ -3,6 +3,7 @@ SET client_min_messages = warning;
 SET search_path = sop_ml, public;
 SET timezone = 'UTC';
 SET extra_float_digits = 0;
+SET intervalstyle = postgres;
 \set VERBOSITY terse
 \set SHOW_CONTEXT never
 \set restaurant '''fea70000-0000-0000-0000-000000000001'''
@@ -21,7 +22,7 @@ INSERT INTO sop_user_interactions
 SELECT :restaurant, v.user_id::uuid, v.sop_id::uuid, v.kind, v.at::timestamptz, v.seconds, v.rating, v.quality,
        v.at::timestamptz + interval '1 minute'
 FROM (VALUES
-    (:ann, :fry,  'start',    '2026-03-02 02:00+00', NULL,       NULL,       NULL),
+    (:ann, :fry,  'start',    '2026-03-02 02:00+00', NULL::float8, NULL::float8, NULL::float8),
     (:ann, :fry,  'complete', '2026-03-02 03:00+00', 100,        NULL,       90),
     (:ann, :fry,  'complete', '2026-03-03 03:00+00', 200,        NULL,       NULL),
     (:ann, :fry,  'complete', '2026-03-04 03:00+00', 400,        NULL,       70),
@@ -137,7 +138,10 @@ SELECT * FROM generate_ml_feature_matrix(:restaurant, 'user_sop', ARRAY[:fry, :w
 SELECT * FROM generate_ml_feature_matrix(:restaurant, 'recipe', ARRAY[:fry]::uuid[], '{2026-03-07}', '{completions:7d}');
 SELECT * FROM generate_ml_feature_matrix(:restaurant, NULL, ARRAY[:fry]::uuid[], '{2026-03-07}', '{completions:7d}');
 SELECT * FROM generate_ml_feature_matrix(:restaurant, 'sop', NULL, '{2026-03-07}', '{completions:7d}');
-SELECT * FROM generate_ml_feature_matrix(:restaurant, 'sop', ARRAY[NULL]::uuid[], '{2026-03-07}', '{completions:7d}');
+SELECT * FROM generate_ml_feature_matrix(:restaurant, 'sop', ARRAY[:fry, NULL]::uuid[], '{2026-03-07}', '{completions:7d}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT * FROM generate_ml_feature_matrix(:restaurant, 'sop', ARRAY[ARRAY[:fry]]::uuid[], '{2026-03-07}', '{completions:7d}');
+\echo :LAST_ERROR_SQLSTATE
 SELECT * FROM generate_ml_feature_matrix(:restaurant, 'sop', ARRAY[:fry]::uuid[], '{NULL}', '{completions:7d}');
 SELECT * FROM generate_ml_feature_matrix(:restaurant, 'sop', ARRAY[:fry]::uuid[], '{infinity}', '{completions:7d}');
 SELECT * FROM generate_ml_feature_matrix(:restaurant, 'sop', ARRAY[:fry]::uuid[], '{2026-03-07}', NULL);

@@ -1,0 +1,2 @@
+-- The comparisons that follow join what was just written with itself.
+ANALYZE sop_ml.sop_performance_aggregates

@@ -1,0 +1,2 @@
+-- A new identity for a run.
+SELECT pg_catalog.gen_random_uuid()
