@@ -2,6 +2,10 @@
 //!
 //! Every step is a few set-based statements from `sql/queries/aggregation_*.sql`. A step works on all restaurants at once;
 //! when that fails it is tried restaurant by restaurant, so that one restaurant's bad data cannot keep the others waiting.
+#![expect(
+    clippy::type_complexity,
+    reason = "rows are declared where pgrx reads them"
+)]
 
 mod days;
 mod measures;
