@@ -139,7 +139,7 @@ SELECT CASE WHEN count(*) FILTER (WHERE rows_failed > 0 AND severity <> 'info') 
        END AS sentence
 FROM finding \gset
 \echo :sentence
-SELECT restaurant, relation, check_name, column_name, severity, rows_checked, rows_failed,
+SELECT restaurant, relation, "check", column_name, severity, rows_checked, rows_failed,
        round((100 * rate)::numeric, 4) AS percent_failed
 FROM finding WHERE rows_failed > 0
 ORDER BY array_position(ARRAY['fail', 'warn', 'info'], severity), rows_failed DESC LIMIT 12;

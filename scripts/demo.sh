@@ -54,8 +54,6 @@ build() {
     scripts/cargo.sh build --package sop-ml-demo --profile "$profile"
 }
 start_server() {
-    [ ! -f "$cluster/cluster" ] || say "      (replacing the earlier demo)"
-    stop >/dev/null
     # Room for the load; everything else as a fresh server has it, so that the times below mean something.
     scripts/cluster.sh start "$cluster" shared_buffers=256MB max_wal_size=2GB log_min_duration_statement=1000 >/dev/null
     eval "$(scripts/cluster.sh env "$cluster")"
@@ -88,6 +86,9 @@ report() {
 }
 
 total_started=$SECONDS
+# Before the installation: a library must not change under a server that has it loaded.
+[ ! -f "$cluster/cluster" ] || say "Removing the earlier demo."
+stop >/dev/null
 stage "Build ($profile) and install the extension" build
 day=$("$program" last-day)
 stage "Start a throw-away server" start_server

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the extension and installs it into the server of $PG_CONFIG; through sudo where the server's directories are not
-# writable. A running server is not restarted: new connections load the new library.
+# writable. A running server is not restarted: connections made afterwards load the new library.
 #
 #   PROFILE   release (default) or dev
 # shellcheck source=lib.sh
@@ -16,5 +16,6 @@ case ${PROFILE:-release} in
     *) arguments+=(--profile "$PROFILE") ;;
 esac
 may_write_server_directories || arguments+=(--sudo)
+spare_running_servers
 say "== cargo pgrx install ${arguments[*]}"
 cargo pgrx install "${arguments[@]}"

@@ -99,3 +99,14 @@ pgrx_configured() {
 may_write_server_directories() {
     [ -w "$("$PG_CONFIG" --pkglibdir)" ] && [ -w "$("$PG_CONFIG" --sharedir)/extension" ]
 }
+
+# cargo-pgrx writes over the installed library, which may crash servers that have it loaded. Giving the path a fresh copy
+# first leaves them the file that they have.
+spare_running_servers() {
+    local library sudo=()
+    library=$("$PG_CONFIG" --pkglibdir)/sop_ml.so
+    [ -f "$library" ] || return 0
+    may_write_server_directories || sudo=(sudo)
+    "${sudo[@]}" cp -p "$library" "$library.new"
+    "${sudo[@]}" mv "$library.new" "$library"
+}

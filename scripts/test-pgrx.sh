@@ -17,5 +17,6 @@ if is_root || ! may_write_server_directories; then
     if is_root; then chown "$(server_user)" "$pgdata"; fi
     arguments+=(--runas "$(server_user)" --pgdata "$pgdata")
 fi
+spare_running_servers
 export USER=${USER:-$(id -un)}
 cargo pgrx test "${arguments[@]}" "$@"

@@ -12,6 +12,10 @@
     ),
     doc = "Tests may fail loudly: the lints guard code that runs in a server."
 )]
+#![allow(
+    clippy::result_large_err,
+    reason = "errors are pgrx's ErrorReport: at most one per statement, never where speed matters"
+)]
 
 use pgrx::prelude::*;
 

@@ -133,22 +133,19 @@ $function$;
 COMMENT ON FUNCTION sop_ml_storage.follow_privacy_preference() IS
 'Trigger of sop_privacy_preferences: carries the state of the purpose personalisation to sop_user_profiles.personalization_opt_out.';
 
--- 1000 characters of title stay below the 8000 bytes of a notification, however they are escaped.
+-- Every role of the database may LISTEN: the payload says that there is an alert and how bad it is, and nothing of whose
+-- or of what. Whoever may read it finds it by its id.
 CREATE OR REPLACE FUNCTION sop_ml_storage.announce_alert() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $function$
 BEGIN
-    PERFORM pg_notify('sop_ml_alerts', jsonb_build_object(
-        'restaurant_id', NEW.restaurant_id,
-        'alert_id', NEW.alert_id,
-        'severity', NEW.severity,
-        'source', NEW.source,
-        'title', left(NEW.title, 1000))::text);
+    PERFORM pg_notify('sop_ml_alerts',
+        jsonb_build_object('alert_id', NEW.alert_id, 'severity', NEW.severity)::text);
     RETURN NULL;
 END
 $function$;
 COMMENT ON FUNCTION sop_ml_storage.announce_alert() IS
-'Row trigger of sop_alerts: announces each new alert on channel sop_ml_alerts as a JSON object (restaurant_id, alert_id, severity, source, title).';
+'Row trigger of sop_alerts: announces each new alert on channel sop_ml_alerts as a JSON object (alert_id, severity); the rest is read from the table, under its policies.';
 
 CREATE OR REPLACE FUNCTION sop_ml_storage.set_updated_at() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS

@@ -41,7 +41,7 @@ WITH last_day AS MATERIALIZED (
     SET is_current = false, valid_until = pg_catalog.now()
     FROM latest AS l
     WHERE o.restaurant_id = l.restaurant_id AND o.metric_name = l.metric_name AND o.sop_id = l.sop_id
-      AND o.grain = 'day' AND o.method = 'rolling_median' AND o.segment = '' AND o.is_current
+      AND o.grain = 'day' AND o.method = 'rolling_median' AND o.segment = '' AND o.version = l.version AND o.is_current
 )
 INSERT INTO sop_ml.sop_performance_baselines (
     restaurant_id, metric_name, sop_id, grain, method, version, baseline_value, lower_bound, upper_bound, stddev, n,
@@ -52,4 +52,3 @@ SELECT l.restaurant_id, l.metric_name, l.sop_id, 'day', 'rolling_median', coales
        coalesce(l.unit, ''), l.value_per_unit, l.intervention_cost, l.impact_currency, 'median of the last 28 days',
        false, $3
 FROM latest AS l
-RETURNING 1

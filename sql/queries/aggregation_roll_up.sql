@@ -18,7 +18,8 @@ WITH period AS MATERIALIZED (
                pg_catalog.bool_and(a.is_closed) AS is_closed,
                -- Measured share of all rows: n / quality is the number of rows that a part was made from.
                100 * pg_catalog.sum(a.n) FILTER (WHERE a.quality_score > 0)
-                   / pg_catalog.sum(a.n * 100 / nullif(a.quality_score, 0) ORDER BY a.bucket_start) AS quality_score,
+                   / nullif(pg_catalog.sum(a.n * 100 / nullif(a.quality_score, 0) ORDER BY a.bucket_start), 0)
+                   AS quality_score,
                sop_ml.rollup(a.stats_state::sop_ml.stats_summary ORDER BY a.bucket_start)::bytea AS stats,
                sop_ml.rollup(a.percentile_state::sop_ml.percentile_sketch ORDER BY a.bucket_start)::bytea AS percentiles
         FROM sop_ml.sop_performance_aggregates AS a
@@ -36,7 +37,7 @@ WITH period AS MATERIALIZED (
     SELECT b.restaurant_id, b.metric_name, b.sop_id, $7, b.starts_at, b.ends_at, b.local_date, b.n,
            coalesce(b.m[2], b.total), b.m[3], b.m[4], b.m[5], b.m[6], b.m[7], b.m[8], b.m[9], b.m[10], b.m[11], b.m[12],
            b.numerator, b.denominator, b.r[1], b.r[2], b.r[3], b.stats, b.percentiles,
-           coalesce(b.period_closed, b.is_closed), least(b.quality_score, 100), $8
+           coalesce(b.period_closed, b.is_closed), CASE WHEN b.quality_score > 100 THEN 100 ELSE b.quality_score END, $8
     FROM bucket AS b
 )
 SELECT coalesce(pg_catalog.sum(rows_read), 0)::bigint, pg_catalog.count(*) FROM bucket

@@ -1,7 +1,8 @@
 -- Trends of every series: Mann-Kendall and Theil-Sen over the open days (56) or the complete weeks (26) up to a local day.
 -- Which way a series goes is decided at 5 % after Benjamini and Hochberg's adjustment over the series of a restaurant, so
 -- that looking at many series does not find trends that are none.
--- $1 restaurants, $2 last local days, $3 grain (day or week), $4 run. Returns the number of trends.
+-- $1 restaurants, $2 last local days, $3 grain (day or week), $4 run. Returns the number of trends, and the earliest and
+-- the latest end of a span.
 WITH span AS MATERIALIZED (
     SELECT r.restaurant_id, last_start.local_date AS last_date, last_start.local_date - (shape.periods - 1) * shape.days
                AS first_date, shape.days,
@@ -48,26 +49,28 @@ WITH span AS MATERIALIZED (
             WHERE b.restaurant_id = t.restaurant_id AND b.metric_name = t.metric_name AND b.sop_id = t.sop_id
               AND b.is_current) AS higher_is_better
     FROM adjusted AS t
+), stored AS (
+    INSERT INTO sop_ml.sop_performance_trends AS known (
+        restaurant_id, metric_name, sop_id, grain, period_start, method, period_end, n, n_missing, direction, slope, slope_low,
+        slope_high, intercept, tau, statistic, p_value, adjusted_p_value, r2, mean_level, first_level, last_level,
+        percent_per_period, significance, verdict, run_id)
+    SELECT j.restaurant_id, j.metric_name, j.sop_id, $3, j.period_start, 'mann_kendall', j.period_end, j.n, j.periods - j.n,
+           j.verified, j.slope, j.slope_low, j.slope_high, j.intercept, j.tau, j.statistic, j.p_value, j.adjusted_p_value, j.r2,
+           j.mean_level, j.first_level, j.last_level, 100 * j.slope / nullif(pg_catalog.abs(j.mean_level), 0),
+           CASE WHEN j.adjusted_p_value < 0.001 THEN 'strong' WHEN j.adjusted_p_value < 0.01 THEN 'moderate'
+                WHEN j.adjusted_p_value < 0.05 THEN 'weak' ELSE 'none' END,
+           CASE WHEN j.verified = 'no_trend' THEN 'stable' WHEN j.higher_is_better IS NULL THEN 'unknown'
+                WHEN (j.verified = 'increasing') = j.higher_is_better THEN 'improving' ELSE 'worsening' END,
+           $4
+    FROM judged AS j
+    ON CONFLICT (restaurant_id, metric_name, sop_id, grain, period_start, method) DO UPDATE
+    SET period_end = excluded.period_end, n = excluded.n, n_missing = excluded.n_missing, direction = excluded.direction,
+        slope = excluded.slope, slope_low = excluded.slope_low, slope_high = excluded.slope_high,
+        intercept = excluded.intercept, tau = excluded.tau, statistic = excluded.statistic, p_value = excluded.p_value,
+        adjusted_p_value = excluded.adjusted_p_value, r2 = excluded.r2, mean_level = excluded.mean_level,
+        first_level = excluded.first_level, last_level = excluded.last_level,
+        percent_per_period = excluded.percent_per_period, significance = excluded.significance, verdict = excluded.verdict,
+        computed_at = excluded.computed_at, run_id = excluded.run_id
+    RETURNING known.period_end
 )
-INSERT INTO sop_ml.sop_performance_trends AS known (
-    restaurant_id, metric_name, sop_id, grain, period_start, method, period_end, n, n_missing, direction, slope, slope_low,
-    slope_high, intercept, tau, statistic, p_value, adjusted_p_value, r2, mean_level, first_level, last_level,
-    percent_per_period, significance, verdict, run_id)
-SELECT j.restaurant_id, j.metric_name, j.sop_id, $3, j.period_start, 'mann_kendall', j.period_end, j.n, j.periods - j.n,
-       j.verified, j.slope, j.slope_low, j.slope_high, j.intercept, j.tau, j.statistic, j.p_value, j.adjusted_p_value, j.r2,
-       j.mean_level, j.first_level, j.last_level, 100 * j.slope / nullif(pg_catalog.abs(j.mean_level), 0),
-       CASE WHEN j.adjusted_p_value < 0.001 THEN 'strong' WHEN j.adjusted_p_value < 0.01 THEN 'moderate'
-            WHEN j.adjusted_p_value < 0.05 THEN 'weak' ELSE 'none' END,
-       CASE WHEN j.verified = 'no_trend' THEN 'stable' WHEN j.higher_is_better IS NULL THEN 'unknown'
-            WHEN (j.verified = 'increasing') = j.higher_is_better THEN 'improving' ELSE 'worsening' END,
-       $4
-FROM judged AS j
-ON CONFLICT (restaurant_id, metric_name, sop_id, grain, period_start, method) DO UPDATE
-SET period_end = excluded.period_end, n = excluded.n, n_missing = excluded.n_missing, direction = excluded.direction,
-    slope = excluded.slope, slope_low = excluded.slope_low, slope_high = excluded.slope_high,
-    intercept = excluded.intercept, tau = excluded.tau, statistic = excluded.statistic, p_value = excluded.p_value,
-    adjusted_p_value = excluded.adjusted_p_value, r2 = excluded.r2, mean_level = excluded.mean_level,
-    first_level = excluded.first_level, last_level = excluded.last_level,
-    percent_per_period = excluded.percent_per_period, significance = excluded.significance, verdict = excluded.verdict,
-    computed_at = excluded.computed_at, run_id = excluded.run_id
-RETURNING 1
+SELECT pg_catalog.count(*), pg_catalog.min(period_end), pg_catalog.max(period_end) FROM stored

@@ -180,14 +180,9 @@ pub(super) fn recompute(days: &Days, run: Uuid) -> PgResult<Counts> {
         counts += hours(&same_date, run)?;
     }
     counts.rows_out += roll_up(days, "hour", "day", run)?;
-    sql::execute(
-        DAY_USERS,
-        &[
-            days.restaurants().into(),
-            days.starts().into(),
-            days.ends().into(),
-        ],
-    )?;
+    for same_date in days.by_date() {
+        count_users(&same_date)?;
+    }
     for (grain, finer) in LONGER_GRAINS {
         let periods = periods_of(days, grain)?;
         delete(&periods, &[grain])?;
@@ -229,6 +224,23 @@ fn hours(days: &Days, run: Uuid) -> PgResult<Counts> {
         counts += read_counts(sql::modify(statement, &arguments, counts_of)?);
     }
     Ok(counts)
+}
+
+/// The distinct users of days that have the same local date.
+fn count_users(days: &Days) -> PgResult<()> {
+    let (starts, ends) = (days.starts(), days.ends());
+    let (Some(&from), Some(&to)) = (starts.iter().min(), ends.iter().max()) else {
+        return Ok(());
+    };
+    let arguments = [
+        days.restaurants().into(),
+        days.dates().into(),
+        starts.clone().into(),
+        ends.clone().into(),
+        from.into(),
+        to.into(),
+    ];
+    sql::execute(DAY_USERS, &arguments).map(|_| ())
 }
 
 /// The local periods of a grain that contain the days.

@@ -1,6 +1,7 @@
 //! What is computed from buckets: comparisons, baselines, trends.
 
 use pgrx::Uuid;
+use pgrx::datum::TimestampWithTimeZone;
 
 use super::days::{Counts, Days, Outcome, per_restaurant};
 use super::roll_up::{LONGER_GRAINS, periods_of};
@@ -75,21 +76,43 @@ pub(super) fn trends(days: &Days, run: Uuid) -> PgResult<(Outcome, ())> {
             rows_out: 0,
         };
         for grain in ["day", "week"] {
-            counts.rows_out += sql::execute(
-                TRENDS,
-                &[
-                    days.restaurants().into(),
-                    days.dates().into(),
-                    grain.into(),
-                    run.into(),
-                ],
-            )?;
-            sql::execute(
-                TRENDS_STALE,
-                &[days.restaurants().into(), grain.into(), run.into()],
-            )?;
+            counts.rows_out += new_trends(days, grain, run)?;
         }
         Ok(counts)
     });
     Ok((outcome, ()))
+}
+
+/// Replaces the trends of the spans that end with the days.
+fn new_trends(days: &Days, grain: &str, run: Uuid) -> PgResult<i64> {
+    let made = sql::modify(
+        TRENDS,
+        &[
+            days.restaurants().into(),
+            days.dates().into(),
+            grain.into(),
+            run.into(),
+        ],
+        |row| {
+            Ok((
+                row.required::<i64>(1)?,
+                row.get::<TimestampWithTimeZone>(2)?,
+                row.get::<TimestampWithTimeZone>(3)?,
+            ))
+        },
+    )?;
+    let Some((count, earliest, latest)) = made.into_iter().next() else {
+        return Ok(0);
+    };
+    sql::execute(
+        TRENDS_STALE,
+        &[
+            days.restaurants().into(),
+            grain.into(),
+            run.into(),
+            earliest.into(),
+            latest.into(),
+        ],
+    )?;
+    Ok(count)
 }

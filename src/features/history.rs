@@ -50,7 +50,7 @@ impl Key {
 /// The entities asked for; pairs come as two identifiers each.
 pub(super) fn keys(entity: Entity, ids: &[Uuid]) -> PgResult<Vec<Key>> {
     let width = if entity == Entity::UserSop { 2 } else { 1 };
-    if ids.len() % width != 0 {
+    if !ids.len().is_multiple_of(width) {
         return Err(from_analytics(FeatureError::Pairs(ids.len())));
     }
     Ok(ids

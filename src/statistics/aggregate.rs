@@ -1,12 +1,13 @@
 //! What all aggregates with an internal state share.
 //!
-//! A state lives in the memory context of its aggregate, made there by the first row and dropped with the context. The
-//! server's context is looked up only when a state is made: the transition of every further row is plain Rust.
+//! A state lives in the memory context of its aggregate, made there by the first row and dropped with the context. Only
+//! that first row goes through pgrx's wrapper; further ones enter by [`in_place!`], which costs what a C function costs.
 
 use pgrx::datum::Internal;
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use sop_analytics::codec::Codec;
+use sop_analytics::error::Classify;
 
 use crate::error::{PgResult, from_analytics, internal};
 
@@ -80,3 +81,77 @@ pub(super) fn serialize<S: Codec>(state: &Internal) -> Option<Vec<u8>> {
 pub(super) fn deserialize<S: Codec>(bytes: &[u8]) -> PgResult<Internal> {
     S::decode(bytes).map(Internal::new).map_err(from_analytics)
 }
+
+/// Raises outside of a wrapper.
+#[cold]
+fn fail<E: Classify>(error: E) -> ! {
+    // SAFETY: the guard turns the error into PostgreSQL's, as it does at the end of every wrapper; the frames above hold
+    // nothing that has to be dropped.
+    unsafe {
+        pg_sys::submodules::panic::pgrx_extern_c_guard(|| {
+            crate::error::raise(from_analytics(error))
+        })
+    }
+}
+
+/// Changes an existing state by one float8 without leaving plain Rust; `None` where there is no state yet.
+///
+/// # Safety
+/// `fcinfo` must be a call with an internal argument, which is NULL or made by [`keep`] of an `S`, and a float8.
+#[inline]
+pub(super) unsafe fn step_in_place<S, E: Classify>(
+    fcinfo: pg_sys::FunctionCallInfo,
+    push: impl FnOnce(&mut S, f64) -> Result<(), E>,
+) -> Option<pg_sys::Datum> {
+    // SAFETY: the caller promises two arguments.
+    let [state, value] = (unsafe { (*fcinfo).args.as_slice(2) }) else {
+        return None;
+    };
+    if state.isnull {
+        return None;
+    }
+    if !value.isnull {
+        // SAFETY: the caller promises the state's type; only the executor knows the pointer and does not use it meanwhile.
+        let kept = unsafe { &mut *state.value.cast_mut_ptr::<S>() };
+        if let Err(error) = push(kept, f64::from_bits(value.value.value() as u64)) {
+            fail(error);
+        }
+    }
+    Some(state.value)
+}
+
+/// The C entry point of the transition function `$entry`: [`step_in_place`] for all rows but the first, which pgrx's
+/// wrapper of `$wrapped` handles, as it does whatever else is out of the ordinary.
+macro_rules! in_place {
+    ($entry:ident, $info:ident, $wrapped:ident, $state:ty, $push:expr) => {
+        #[doc = concat!("Tells the server how `", stringify!($entry), "` is called.")]
+        // SAFETY: no other symbol of the library has this name.
+        #[unsafe(no_mangle)]
+        pub(crate) extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
+            const VERSION_1: ::pgrx::pg_sys::Pg_finfo_record =
+                ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
+            &VERSION_1
+        }
+
+        #[doc = concat!("The transition function over `", stringify!($state), "`.")]
+        ///
+        /// # Safety
+        /// Called by the server with (internal, float8).
+        // SAFETY: no other symbol of the library has this name.
+        #[unsafe(no_mangle)]
+        pub(crate) unsafe extern "C-unwind" fn $entry(
+            fcinfo: ::pgrx::pg_sys::FunctionCallInfo,
+        ) -> ::pgrx::pg_sys::Datum {
+            // SAFETY: the SQL declaration has these argument types, and only the aggregate of this state uses it. Adding
+            // a value to a state does not panic, so that nothing unwinds past this function but a guarded error.
+            match unsafe {
+                $crate::statistics::aggregate::step_in_place::<$state, _>(fcinfo, $push)
+            } {
+                Some(state) => state,
+                // SAFETY: the same call, passed on.
+                None => unsafe { $wrapped(fcinfo) },
+            }
+        }
+    };
+}
+pub(super) use in_place;

@@ -4,11 +4,19 @@ use pgrx::datum::Internal;
 use pgrx::prelude::*;
 use sop_analytics::statistics::PercentileSketch as State;
 
-use super::aggregate::{combine, deserialize, serialize, state_of, transition};
+use super::aggregate::{combine, deserialize, in_place, serialize, state_of, transition};
 use super::types::PercentileSketch;
 use crate::error::{PgResult, from_analytics, with_code};
 
-#[pg_extern(immutable, parallel_safe)]
+in_place!(
+    percentile_agg_step,
+    pg_finfo_percentile_agg_step,
+    percentile_agg_transition_wrapper,
+    State,
+    State::push
+);
+
+#[pg_extern(immutable, parallel_safe, sql = false)]
 fn percentile_agg_transition(
     state: Internal,
     value: Option<f64>,
@@ -97,6 +105,8 @@ fn percentile_agg_final(state: Internal) -> Option<PercentileSketch> {
 
 extension_sql!(
     r#"
+CREATE FUNCTION percentile_agg_transition(state internal, value float8) RETURNS internal
+    IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'percentile_agg_step';
 CREATE AGGREGATE percentile_agg(value float8) (
     SFUNC = percentile_agg_transition,
     STYPE = internal,
@@ -140,7 +150,6 @@ COMMENT ON FUNCTION percentile_agg_final(internal) IS 'Final function of percent
 "#,
     name = "percentile_agg",
     requires = [
-        percentile_agg_transition,
         percentile_agg_accuracy_transition,
         percentile_rollup_transition,
         percentile_agg_combine,

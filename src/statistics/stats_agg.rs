@@ -4,11 +4,19 @@ use pgrx::datum::Internal;
 use pgrx::prelude::*;
 use sop_analytics::statistics::{MovingSummary, StatsSummary as State};
 
-use super::aggregate::{combine, deserialize, serialize, state_of, transition};
+use super::aggregate::{combine, deserialize, in_place, serialize, state_of, transition};
 use super::types::StatsSummary;
 use crate::error::{PgResult, from_analytics};
 
-#[pg_extern(immutable, parallel_safe)]
+in_place!(
+    stats_agg_step,
+    pg_finfo_stats_agg_step,
+    stats_agg_transition_wrapper,
+    State,
+    State::push
+);
+
+#[pg_extern(immutable, parallel_safe, sql = false)]
 fn stats_agg_transition(
     state: Internal,
     value: Option<f64>,
@@ -105,6 +113,8 @@ fn stats_agg_moving_final(state: Internal) -> Option<StatsSummary> {
 
 extension_sql!(
     r#"
+CREATE FUNCTION stats_agg_transition(state internal, value float8) RETURNS internal
+    IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'stats_agg_step';
 CREATE AGGREGATE stats_agg(value float8) (
     SFUNC = stats_agg_transition,
     STYPE = internal,
@@ -144,7 +154,6 @@ COMMENT ON FUNCTION stats_agg_moving_final(internal) IS 'Final function of stats
 "#,
     name = "stats_agg",
     requires = [
-        stats_agg_transition,
         stats_rollup_transition,
         stats_agg_combine,
         stats_agg_serialize,

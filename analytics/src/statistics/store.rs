@@ -8,6 +8,8 @@ const PAGE: i32 = 64;
 pub(super) struct Store {
     pages: Vec<Page>,
     used: usize,
+    /// Where the last page was: the next value is often near.
+    last: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -25,22 +27,28 @@ impl Store {
     /// Adds to a bucket. The caller keeps the sum of all counts within u64.
     pub(super) fn add(&mut self, index: i32, count: u64) {
         let number = index.div_euclid(PAGE);
-        let at = match self.pages.binary_search_by_key(&number, |page| page.number) {
+        if self.pages.get(self.last).map(|page| page.number) != Some(number) {
+            self.last = self.find_or_insert(number);
+        }
+        let slot = index.rem_euclid(PAGE) as usize;
+        let cell = self
+            .pages
+            .get_mut(self.last)
+            .and_then(|page| page.counts.get_mut(slot));
+        if let Some(cell) = cell {
+            self.used += usize::from(*cell == 0 && count > 0);
+            *cell += count;
+        }
+    }
+
+    fn find_or_insert(&mut self, number: i32) -> usize {
+        match self.pages.binary_search_by_key(&number, |page| page.number) {
             Ok(at) => at,
             Err(at) => {
                 let counts = Box::new([0; PAGE as usize]);
                 self.pages.insert(at, Page { number, counts });
                 at
             }
-        };
-        let slot = index.rem_euclid(PAGE) as usize;
-        let cell = self
-            .pages
-            .get_mut(at)
-            .and_then(|page| page.counts.get_mut(slot));
-        if let Some(cell) = cell {
-            self.used += usize::from(*cell == 0 && count > 0);
-            *cell += count;
         }
     }
 

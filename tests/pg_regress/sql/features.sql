@@ -3,6 +3,7 @@ SET client_min_messages = warning;
 SET search_path = sop_ml, public;
 SET timezone = 'UTC';
 SET extra_float_digits = 0;
+SET intervalstyle = postgres;
 \set VERBOSITY terse
 \set SHOW_CONTEXT never
 \set restaurant '''fea70000-0000-0000-0000-000000000001'''

@@ -123,7 +123,8 @@ COPY stats_copied (station, s) FROM :'copy_file' (FORMAT binary);
 COPY (SELECT station, p::bytea || '\x00' FROM public.stats_serial) TO :'copy_file' (FORMAT binary);
 COPY stats_copied (station, p) FROM :'copy_file' (FORMAT binary);
 \echo :LAST_ERROR_SQLSTATE
-COPY (SELECT 1 WHERE false) TO :'copy_file';
+SELECT format('rm -f -- %L', :'copy_file') AS remove_file \gset
+COPY (SELECT 1 WHERE false) TO PROGRAM :'remove_file';
 TRUNCATE stats_copied;
 CREATE TEMP TABLE stats_stored (summary bytea, sketch bytea);
 INSERT INTO stats_stored SELECT s, p FROM public.stats_serial;
