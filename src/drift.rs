@@ -1,6 +1,8 @@
 //! Model drift: features, predictions, targets and errors of one period against another.
 
+mod features;
 mod samples;
+mod subjects;
 
 use pgrx::datum::{DatumWithOid, Range, TimestampWithTimeZone};
 use pgrx::prelude::*;
@@ -10,7 +12,8 @@ use serde_json::{Value, json};
 use sop_analytics::drift::{DriftParameters, Measurement, Metric, judge};
 use sop_analytics::severity::{Bounds, Severity};
 
-use self::samples::{Subject, Windows};
+use self::samples::{Both, Windows};
+use self::subjects::Subject;
 use crate::alerts::{self, Alert};
 use crate::arguments::required;
 use crate::error::{PgResult, from_analytics, internal, invalid_parameter};
@@ -44,7 +47,7 @@ impl Default for DriftOptions {
             max_categories: parameters.max_categories,
             thresholds: std::collections::BTreeMap::new(),
             adjust: "benjamini_hochberg".to_owned(),
-            sample: 100_000,
+            sample: 20_000,
             store: true,
             alert: true,
         }
@@ -130,7 +133,21 @@ fn calculate_model_drift_metrics(
     }
     let restaurant = tenancy::resolve(restaurant_id)?;
     let model = models::resolve(restaurant, model)?;
-    let mut subjects = samples::measure(restaurant, &model, windows, &settings)?;
+    let samples = samples::read(restaurant, &model, windows)?;
+    let Both { reference, current } = &samples.outcomes;
+    for (name, rows) in [
+        ("reference", reference.rows),
+        ("current_range", current.rows),
+    ] {
+        if rows == 0 {
+            return Err(invalid_parameter(format!(
+                "model \"{}\" version {} has no predictions in {name}",
+                model.name, model.version
+            ))
+            .set_hint("Choose a range in which sop_ml_predictions has rows of this model."));
+        }
+    }
+    let mut subjects = subjects::measure(samples, &settings)?;
     let raw: Vec<Vec<Option<f64>>> = subjects
         .iter()
         .map(|subject| subject.measurements.iter().map(|m| m.p_value).collect())

@@ -16,6 +16,10 @@
     clippy::result_large_err,
     reason = "errors are pgrx's ErrorReport: at most one per statement, never where speed matters"
 )]
+#![allow(
+    clippy::type_complexity,
+    reason = "pgrx reads the columns of a table function from its signature: an alias would hide them"
+)]
 
 use pgrx::prelude::*;
 

@@ -1,4 +1,8 @@
 //! Trends of a series of values.
+#![expect(
+    clippy::type_complexity,
+    reason = "rows are declared where pgrx reads them"
+)]
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

@@ -2,7 +2,12 @@
 //!
 //! One database is loaded once; the nightly run is done for the last day, done again, and done a third time after late rows
 //! have arrived. The tests look at what these runs left behind.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
@@ -34,7 +39,10 @@ const RESULTS: [(&str, &str); 5] = [
         "sop_performance_baselines",
         "'run_id', 'baseline_id', 'computed_at', 'created_at', 'updated_at', 'valid_from', 'valid_until'",
     ),
-    ("sop_model_performance_tracking", "'run_id', 'tracking_id', 'measured_at'"),
+    (
+        "sop_model_performance_tracking",
+        "'run_id', 'tracking_id', 'measured_at'",
+    ),
     (
         "sop_time_series_anomalies",
         "'run_id', 'anomaly_id', 'alert_id', 'detected_at', 'updated_at'",
@@ -120,7 +128,9 @@ fn every_row_arrives() {
             "sop_user_interactions" => night.truth.late.interactions,
             _ => 0,
         };
-        let found = night.database.count(&format!("SELECT count(*) FROM sop_ml.{table}"));
+        let found = night
+            .database
+            .count(&format!("SELECT count(*) FROM sop_ml.{table}"));
         assert_eq!(found as u64, rows + late, "{table}");
     }
 }
@@ -136,7 +146,9 @@ fn every_step_succeeds() {
 
 #[test]
 fn the_planted_trend_is_found_and_hardly_any_other() {
-    let Night { database, truth, .. } = night();
+    let Night {
+        database, truth, ..
+    } = night();
     let planted = &truth.trend;
     let found = database.query(&format!(
         "SELECT direction, percent_per_period FROM sop_ml.sop_performance_trends
@@ -148,7 +160,10 @@ fn the_planted_trend_is_found_and_hardly_any_other() {
     // The growth per day in percent of the level in the middle of the time.
     let expected = 100.0 * planted.factor.ln() / (sop_ml_demo::DAYS - 1) as f64;
     let percent: f64 = found[0].get(1);
-    assert!((percent / expected - 1.0).abs() < 0.4, "{percent} instead of {expected}");
+    assert!(
+        (percent / expected - 1.0).abs() < 0.4,
+        "{percent} instead of {expected}"
+    );
 
     // The same runs are also seen as interactions (completion_seconds).
     let others = database.query(&format!(
@@ -157,8 +172,14 @@ fn the_planted_trend_is_found_and_hardly_any_other() {
         planted.restaurant, planted.sop
     ));
     let (series, trends): (i64, i64) = (others[0].get(0), others[0].get(1));
-    assert!(series as usize > RESTAURANTS.len() * SOPS, "{series} series");
-    assert!(trends as f64 <= 0.01 * series as f64, "{trends} trends in {series} series without one");
+    assert!(
+        series as usize > RESTAURANTS.len() * SOPS,
+        "{series} series"
+    );
+    assert!(
+        trends as f64 <= 0.01 * series as f64,
+        "{trends} trends in {series} series without one"
+    );
 }
 
 /// Severity by subject of a model's last drift report.
@@ -169,32 +190,54 @@ fn drift(database: &Database, model: &ModelName) -> BTreeMap<(String, String), H
          WHERE restaurant_id = '{}' AND model_id = '{}'",
         model.restaurant, model.id
     )) {
-        subjects.entry((row.get(0), row.get(1))).or_default().insert(row.get(2));
+        subjects
+            .entry((row.get(0), row.get(1)))
+            .or_default()
+            .insert(row.get(2));
     }
     assert!(!subjects.is_empty(), "no drift report on {}", model.name);
     subjects
 }
 
 fn is_severe(severities: &HashSet<String>) -> bool {
-    severities.iter().any(|severity| matches!(severity.as_str(), "high" | "critical"))
+    severities
+        .iter()
+        .any(|severity| matches!(severity.as_str(), "high" | "critical"))
 }
 
 fn is_calm(severities: &HashSet<String>) -> bool {
-    severities.iter().all(|severity| matches!(severity.as_str(), "none" | "low"))
+    severities
+        .iter()
+        .all(|severity| matches!(severity.as_str(), "none" | "low"))
 }
 
 #[test]
 fn drift_is_found_where_it_is() {
-    let Night { database, truth, .. } = night();
+    let Night {
+        database, truth, ..
+    } = night();
     let planted = &truth.drifting;
     let subjects = drift(database, &planted.model);
     let of_feature = |name: &str| &subjects[&("feature".to_owned(), name.to_owned())];
     assert!(is_severe(of_feature(planted.feature)), "{subjects:?}");
-    for feature in planted.model.features.iter().filter(|feature| **feature != planted.feature) {
+    for feature in planted
+        .model
+        .features
+        .iter()
+        .filter(|feature| **feature != planted.feature)
+    {
         assert!(is_calm(of_feature(feature)), "{feature}: {subjects:?}");
     }
-    let predictions: Vec<_> = subjects.iter().filter(|((kind, _), _)| kind == "prediction").collect();
-    assert!(predictions.iter().any(|(_, severities)| is_severe(severities)), "{subjects:?}");
+    let predictions: Vec<_> = subjects
+        .iter()
+        .filter(|((kind, _), _)| kind == "prediction")
+        .collect();
+    assert!(
+        predictions
+            .iter()
+            .any(|(_, severities)| is_severe(severities)),
+        "{subjects:?}"
+    );
     let alerts = database.count(&format!(
         "SELECT count(*) FROM sop_ml.sop_alerts WHERE restaurant_id = '{}' AND source = 'drift' AND status = 'open'",
         planted.model.restaurant
@@ -204,10 +247,15 @@ fn drift_is_found_where_it_is() {
 
 #[test]
 fn the_stable_model_is_left_in_peace() {
-    let Night { database, truth, .. } = night();
+    let Night {
+        database, truth, ..
+    } = night();
     let subjects = drift(database, &truth.stable);
     for feature in &truth.stable.features {
-        assert!(subjects.contains_key(&("feature".to_owned(), (*feature).to_owned())), "{subjects:?}");
+        assert!(
+            subjects.contains_key(&("feature".to_owned(), (*feature).to_owned())),
+            "{subjects:?}"
+        );
     }
     for (subject, severities) in &subjects {
         assert!(is_calm(severities), "{subject:?}: {severities:?}");
@@ -216,7 +264,9 @@ fn the_stable_model_is_left_in_peace() {
 
 #[test]
 fn anomalous_predictions_are_found_by_id() {
-    let Night { database, truth, .. } = night();
+    let Night {
+        database, truth, ..
+    } = night();
     let stable = &truth.stable;
     let stored: HashSet<String> = database
         .texts(&format!(
@@ -226,9 +276,18 @@ fn anomalous_predictions_are_found_by_id() {
         ))
         .into_iter()
         .collect();
-    let last_day: Vec<String> = truth.anomalies.last_day.iter().map(ToString::to_string).collect();
+    let last_day: Vec<String> = truth
+        .anomalies
+        .last_day
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let recalled = last_day.iter().filter(|id| stored.contains(*id)).count();
-    assert!(recalled as f64 >= 0.9 * last_day.len() as f64, "{recalled} of {}", last_day.len());
+    assert!(
+        recalled as f64 >= 0.9 * last_day.len() as f64,
+        "{recalled} of {}",
+        last_day.len()
+    );
 
     // A look back over two weeks, whose days the nightly runs before would have scored; rolled back, so that the other
     // tests see what the nightly run itself stored.
@@ -250,16 +309,30 @@ fn anomalous_predictions_are_found_by_id() {
     transaction.rollback().unwrap();
     let planted: HashSet<String> = truth.anomalies.all().map(|id| id.to_string()).collect();
     let recalled = planted.intersection(&found).count();
-    assert!(recalled as f64 >= 0.9 * planted.len() as f64, "{recalled} of {}", planted.len());
+    assert!(
+        recalled as f64 >= 0.9 * planted.len() as f64,
+        "{recalled} of {}",
+        planted.len()
+    );
     let false_alarms = found.difference(&planted).count();
     let ordinary = truth.anomalies.among as usize - planted.len();
-    assert!(false_alarms as f64 <= 0.05 * ordinary as f64, "{false_alarms} of {ordinary}");
+    assert!(
+        false_alarms as f64 <= 0.05 * ordinary as f64,
+        "{false_alarms} of {ordinary}"
+    );
 }
 
 #[test]
 fn a_closure_is_no_day_with_nothing_done() {
-    let Night { database, truth, .. } = night();
-    let days: Vec<String> = truth.closure.days.iter().map(|day| format!("'{day}'")).collect();
+    let Night {
+        database, truth, ..
+    } = night();
+    let days: Vec<String> = truth
+        .closure
+        .days
+        .iter()
+        .map(|day| format!("'{day}'"))
+        .collect();
     let days = days.join(", ");
     let restaurant = truth.closure.restaurant;
     let measured = database.count(&format!(
@@ -280,14 +353,28 @@ fn a_closure_is_no_day_with_nothing_done() {
            AND local_date BETWEEN '{}' AND '{}'",
         sop_ml_demo::FIRST_DAY, truth.last_day
     ));
-    assert_eq!(around as usize, sop_ml_demo::DAYS as usize - truth.closure.days.len());
+    assert_eq!(
+        around as usize,
+        sop_ml_demo::DAYS as usize - truth.closure.days.len()
+    );
 }
 
 #[test]
 fn late_rows_are_counted_by_the_next_run() {
-    let Night { truth, late_day: [before, after], digests: [_, second, third], .. } = night();
+    let Night {
+        truth,
+        late_day: [before, after],
+        digests: [_, second, third],
+        ..
+    } = night();
     let late = &truth.late;
-    assert_eq!(*before, (late.time_series_before as i64, late.interactions_before as i64));
+    assert_eq!(
+        *before,
+        (
+            late.time_series_before as i64,
+            late.interactions_before as i64
+        )
+    );
     assert_eq!(
         *after,
         (
@@ -295,12 +382,18 @@ fn late_rows_are_counted_by_the_next_run() {
             (late.interactions_before + late.interactions) as i64
         )
     );
-    assert_ne!(second["sop_performance_aggregates"], third["sop_performance_aggregates"]);
+    assert_ne!(
+        second["sop_performance_aggregates"],
+        third["sop_performance_aggregates"]
+    );
 }
 
 #[test]
 fn a_second_run_changes_nothing() {
-    let Night { digests: [first, second, _], .. } = night();
+    let Night {
+        digests: [first, second, _],
+        ..
+    } = night();
     assert_eq!(first, second);
     for (table, digest) in first {
         assert!(!digest.starts_with("0 "), "{table} is empty");
@@ -309,27 +402,61 @@ fn a_second_run_changes_nothing() {
 
 #[test]
 fn quality_checks_count_the_planted_faults() {
-    let Night { database, truth, .. } = night();
+    let Night {
+        database, truth, ..
+    } = night();
     let place = truth.dirty.restaurant.to_string();
     let planted = |table, column, kind| truth.faults(table, column, kind) as i64;
     for (table, expected) in [
         (
             "sop_time_series_data",
             vec![
-                ("value_present", planted("sop_time_series_data", "value", FaultKind::Missing)),
-                ("value_finite", planted("sop_time_series_data", "value", FaultKind::NotANumber)),
-                ("value_not_negative", planted("sop_time_series_data", "value", FaultKind::OutOfRange)),
-                ("not_in_future", planted("sop_time_series_data", "observed_at", FaultKind::Future)),
+                (
+                    "value_present",
+                    planted("sop_time_series_data", "value", FaultKind::Missing),
+                ),
+                (
+                    "value_finite",
+                    planted("sop_time_series_data", "value", FaultKind::NotANumber),
+                ),
+                (
+                    "value_not_negative",
+                    planted("sop_time_series_data", "value", FaultKind::OutOfRange),
+                ),
+                (
+                    "not_in_future",
+                    planted("sop_time_series_data", "observed_at", FaultKind::Future),
+                ),
                 ("duplicate_observations", 0),
             ],
         ),
         (
             "sop_user_interactions",
             vec![
-                ("rating_range", planted("sop_user_interactions", "rating", FaultKind::OutOfRange)),
-                ("duration_not_negative", planted("sop_user_interactions", "duration_seconds", FaultKind::OutOfRange)),
-                ("not_in_future", planted("sop_user_interactions", "occurred_at", FaultKind::Future)),
-                ("duplicate_events", planted("sop_user_interactions", "interaction_id", FaultKind::Duplicate)),
+                (
+                    "rating_range",
+                    planted("sop_user_interactions", "rating", FaultKind::OutOfRange),
+                ),
+                (
+                    "duration_not_negative",
+                    planted(
+                        "sop_user_interactions",
+                        "duration_seconds",
+                        FaultKind::OutOfRange,
+                    ),
+                ),
+                (
+                    "not_in_future",
+                    planted("sop_user_interactions", "occurred_at", FaultKind::Future),
+                ),
+                (
+                    "duplicate_events",
+                    planted(
+                        "sop_user_interactions",
+                        "interaction_id",
+                        FaultKind::Duplicate,
+                    ),
+                ),
                 ("rating_present", 0),
                 ("rating_finite", 0),
                 ("interaction_type_known", 0),
@@ -346,8 +473,17 @@ fn quality_checks_count_the_planted_faults() {
                 .map(|row| (row.get(0), row.get(1)))
                 .collect();
             for (check, rows) in &expected {
-                let rows = if restaurant.id.to_string() == place { *rows } else { 0 };
-                assert_eq!(found[*check], Some(rows), "{} {table} {check}", restaurant.name);
+                let rows = if restaurant.id.to_string() == place {
+                    *rows
+                } else {
+                    0
+                };
+                assert_eq!(
+                    found[*check],
+                    Some(rows),
+                    "{} {table} {check}",
+                    restaurant.name
+                );
             }
         }
     }
@@ -370,7 +506,9 @@ fn read_out(database: &Database, experiment: &Experiment) -> (f64, f64) {
 
 #[test]
 fn one_experiment_has_an_effect_and_the_other_has_none() {
-    let Night { database, truth, .. } = night();
+    let Night {
+        database, truth, ..
+    } = night();
     let (p_value, lift) = read_out(database, &truth.effect);
     assert!(p_value < 0.001, "{p_value}");
     assert!((lift - (truth.effect.factor - 1.0)).abs() < 0.06, "{lift}");
@@ -381,7 +519,9 @@ fn one_experiment_has_an_effect_and_the_other_has_none() {
 
 #[test]
 fn nobody_who_opted_out_is_in_training_data() {
-    let Night { database, truth, .. } = night();
+    let Night {
+        database, truth, ..
+    } = night();
     for restaurant in &RESTAURANTS {
         let users: HashSet<String> = database
             .texts(&format!(
@@ -391,9 +531,21 @@ fn nobody_who_opted_out_is_in_training_data() {
             ))
             .into_iter()
             .collect();
-        let opted_out = truth.opted_out.iter().filter(|(place, _)| *place == restaurant.id);
+        let opted_out = truth
+            .opted_out
+            .iter()
+            .filter(|(place, _)| *place == restaurant.id);
         let opted_out: HashSet<String> = opted_out.map(|(_, user)| user.to_string()).collect();
-        assert!(!opted_out.is_empty() && users.is_disjoint(&opted_out), "{}", restaurant.name);
-        assert_eq!(users.len() + opted_out.len(), sop_ml_demo::STAFF, "{}", restaurant.name);
+        assert!(
+            !opted_out.is_empty() && users.is_disjoint(&opted_out),
+            "{}",
+            restaurant.name
+        );
+        assert_eq!(
+            users.len() + opted_out.len(),
+            sop_ml_demo::STAFF,
+            "{}",
+            restaurant.name
+        );
     }
 }

@@ -10,8 +10,9 @@ SELECT c.restaurant_id, c.name || '@' || c.version,
                   AND p.model_id = c.model_id AND p.predicted_at >= c.training_from
                   AND p.predicted_at < least(c.training_to, c.starts_at))
             THEN pg_catalog.tstzrange(c.training_from, least(c.training_to, c.starts_at))
-            ELSE (SELECT coalesce(pg_catalog.tstzrange(pg_catalog.min(p.predicted_at),
-                             least(pg_catalog.min(p.predicted_at) + interval '28 days', c.starts_at)), 'empty')
+            ELSE (SELECT CASE WHEN pg_catalog.min(p.predicted_at) IS NULL THEN 'empty'
+                              ELSE pg_catalog.tstzrange(pg_catalog.min(p.predicted_at),
+                                       least(pg_catalog.min(p.predicted_at) + interval '28 days', c.starts_at)) END
                   FROM sop_ml.sop_ml_predictions AS p
                   WHERE p.restaurant_id = c.restaurant_id AND p.model_restaurant_id = c.model_restaurant_id
                     AND p.model_id = c.model_id AND p.predicted_at < c.starts_at)

@@ -1,4 +1,8 @@
 //! Native functions that the statements of the roll-up stand on: finished columns from states, comparisons, baselines.
+#![expect(
+    clippy::type_complexity,
+    reason = "rows are declared where pgrx reads them"
+)]
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;

@@ -2,6 +2,10 @@
 //!
 //! Every step is a few set-based statements from `sql/queries/aggregation_*.sql`. A step works on all restaurants at once;
 //! when that fails it is tried restaurant by restaurant, so that one restaurant's bad data cannot keep the others waiting.
+#![expect(
+    clippy::type_complexity,
+    reason = "rows are declared where pgrx reads them"
+)]
 
 mod days;
 mod measures;
@@ -26,6 +30,7 @@ use run::Run;
 const LOCK: i64 = 0x736f_7061;
 
 const TAKE_LOCK: &str = include_str!("../../sql/queries/aggregation_lock.sql");
+const PLANNER: &str = include_str!("../../sql/queries/aggregation_planner.sql");
 const NEW_RUN: &str = include_str!("../../sql/queries/aggregation_new_run.sql");
 
 /// The nightly run: rolls raw data up and computes everything that rests on it, one row per step.
@@ -82,7 +87,7 @@ fn aggregate_performance(
         restaurant: Some(restaurant),
         is_operator: tenancy::may_see_all()?,
     };
-    serialise()?;
+    begin_writing()?;
     let days = roll_up::days_between(restaurant, from_time, to_time)?;
     let counts = roll_up::recompute(&days, new_run()?)?;
     series::compare_days(&days)?;
@@ -108,7 +113,7 @@ fn compute_baselines(
         );
     }
     let restaurant = tenancy::resolve(restaurant_id)?;
-    serialise()?;
+    begin_writing()?;
     let days = roll_up::requested_days(Some(restaurant), day)?;
     Ok(series::new_baselines(&days, new_run()?)?.rows_out)
 }
@@ -201,7 +206,8 @@ fn is_manager() -> PgResult<bool> {
 }
 
 /// Two runs at once would replace each other's buckets: the second waits for the first's transaction.
-fn serialise() -> PgResult<()> {
+fn begin_writing() -> PgResult<()> {
+    sql::execute(PLANNER, &[])?;
     sql::execute(TAKE_LOCK, &[LOCK.into()]).map(|_| ())
 }
 

@@ -27,7 +27,8 @@ pub(super) fn anomalies(days: &Days) -> PgResult<(Outcome, ())> {
                 row.required::<Uuid>(1)?,
                 row.required::<String>(2)?,
                 row.required::<TimestampWithTimeZone>(3)?,
-                row.required::<i64>(4)?,
+                row.required::<TimestampWithTimeZone>(4)?,
+                row.required::<i64>(5)?,
             ))
         },
     )?;
@@ -36,9 +37,14 @@ pub(super) fn anomalies(days: &Days) -> PgResult<(Outcome, ())> {
         ..Outcome::default()
     };
     outcome.notes.push(format!("{} models", served.len()));
-    for (restaurant, model, from, predictions) in served {
+    for (restaurant, model, from, to, predictions) in served {
         outcome.counts.rows_in += predictions;
-        let arguments = [restaurant.into(), model.as_str().into(), from.into()];
+        let arguments = [
+            restaurant.into(),
+            model.as_str().into(),
+            from.into(),
+            to.into(),
+        ];
         count_into(&mut outcome, restaurant, &model, DETECT, &arguments);
     }
     Ok((outcome, ()))

@@ -21,8 +21,7 @@ const HOURS_INTERACTIONS: &str =
     include_str!("../../sql/queries/aggregation_hours_interactions.sql");
 const ROLL_UP: &str = include_str!("../../sql/queries/aggregation_roll_up.sql");
 const DAY_USERS: &str = include_str!("../../sql/queries/aggregation_day_users.sql");
-const STATISTICS_STALE: &str =
-    include_str!("../../sql/queries/aggregation_statistics_stale.sql");
+const STATISTICS_STALE: &str = include_str!("../../sql/queries/aggregation_statistics_stale.sql");
 const ANALYZE: &str = include_str!("../../sql/queries/aggregation_analyze.sql");
 
 /// Each grain above the day, and the finer one that divides it evenly.

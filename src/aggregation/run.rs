@@ -6,7 +6,7 @@ use pgrx::Uuid;
 use pgrx::datum::Date;
 
 use super::days::Outcome;
-use super::{Scope, new_run, serialise};
+use super::{Scope, begin_writing, new_run};
 use crate::error::PgResult;
 use crate::sql;
 use crate::subtransaction::isolated;
@@ -30,7 +30,7 @@ pub(super) struct Run {
 impl Run {
     /// Waits for a run that is under way, then begins.
     pub(super) fn begin(scope: Scope, day: Option<Date>) -> PgResult<Self> {
-        serialise()?;
+        begin_writing()?;
         Ok(Self {
             scope,
             day,

@@ -277,10 +277,15 @@ impl Writer<'_> {
                 )
             }
             Test::Outlier { .. } => {
-                let (groups, outside) = self.outliers(rule, &mut parameters)?;
+                let Outliers {
+                    groups,
+                    outside,
+                    by,
+                    ..
+                } = self.outliers(rule, &mut parameters)?;
                 format!(
                     "{groups} SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {outside}), NULL::bigint \
-                     FROM point AS p JOIN spread AS s USING (part)"
+                     FROM point AS p JOIN spread AS s USING ({by})"
                 )
             }
             Test::Balance { column } => {
@@ -334,9 +339,16 @@ impl Writer<'_> {
                 )
             }
             Test::Outlier { .. } => {
-                let (groups, outside) = self.outliers(rule, &mut parameters)?;
+                let Outliers {
+                    groups,
+                    outside,
+                    by,
+                    part,
+                    x,
+                } = self.outliers(rule, &mut parameters)?;
                 format!(
-                    "{groups} SELECT p.key FROM point AS p JOIN spread AS s USING (part) WHERE {outside} \
+                    "{groups} SELECT p.key FROM (SELECT {key} AS key, {part}, {x} AS x {source}) AS p \
+                     JOIN spread AS s USING ({by}) WHERE {outside} \
                      ORDER BY pg_catalog.abs(p.x - s.center) / s.scale DESC, p.key LIMIT {limit}"
                 )
             }
@@ -391,11 +403,9 @@ impl Writer<'_> {
         ))
     }
 
-    /// Common table expressions `point` (key, part, x) and `spread` (part, center, scale), and when a point is outside.
-    ///
-    /// Centre is the median, scale the median absolute deviation or, when that is zero, the mean one; groups that are too
+    /// Median and scale of each group: the median absolute deviation or, when that is zero, the mean one. Groups that are too
     /// small or constant are not there.
-    fn outliers(self, rule: &Rule, parameters: &mut Parameters) -> Option<(String, String)> {
+    fn outliers(self, rule: &Rule, parameters: &mut Parameters) -> Option<Outliers> {
         let Test::Outlier {
             column,
             by,
@@ -404,34 +414,60 @@ impl Writer<'_> {
         else {
             return None;
         };
-        let key = self
-            .relation
-            .row_key()
-            .map_or_else(|| "NULL::jsonb".to_owned(), |(key, _)| key);
         let value = format!("{}::pg_catalog.float8", self.column(column));
+        // NaN and infinities have no distance; beyond this one would overflow.
+        let x = format!("CASE WHEN pg_catalog.abs({value}) < 1e300 THEN {value} END");
+        // Without groups all rows are one.
+        let parts: Vec<String> = if by.is_empty() {
+            vec!["true".to_owned()]
+        } else {
+            self.columns(by)
+        };
+        let names: Vec<String> = (1..=parts.len()).map(|at| format!("g{at}")).collect();
+        let named: Vec<String> = parts
+            .iter()
+            .zip(&names)
+            .map(|(part, name)| format!("{part} AS {name}"))
+            .collect();
+        let (part, by) = (named.join(", "), names.join(", "));
         let mad = parameters.number(MAD_CONSISTENCY);
         let mean = parameters.number((std::f64::consts::PI / 2.0).sqrt());
         let smallest = parameters.number(SMALLEST_BASELINE as f64);
         let threshold = parameters.number(*threshold);
         let groups = format!(
-            "WITH point AS MATERIALIZED (SELECT {key} AS key, ROW({by}) AS part, {value} AS x {source} \
-             AND pg_catalog.abs({value}) < 1e300), \
-             middle AS (SELECT part, pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY x) AS center FROM point \
-             GROUP BY part HAVING pg_catalog.count(*) >= {smallest}), \
-             deviation AS (SELECT part, m.center, \
+            "WITH point AS NOT MATERIALIZED (SELECT {part}, {x} AS x {source} AND {x} IS NOT NULL), \
+             middle AS (SELECT {by}, pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY x) AS center FROM point \
+             GROUP BY {by} HAVING pg_catalog.count(*) >= {smallest}), \
+             deviation AS (SELECT {by}, m.center, \
              pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY pg_catalog.abs(p.x - m.center)) AS median, \
-             pg_catalog.avg(pg_catalog.abs(p.x - m.center)) AS mean FROM point AS p JOIN middle AS m USING (part) \
-             GROUP BY part, m.center), \
-             spread AS (SELECT part, center, CASE WHEN median > 0 THEN median * {mad} ELSE mean * {mean} END AS scale \
+             pg_catalog.avg(pg_catalog.abs(p.x - m.center)) AS mean FROM point AS p JOIN middle AS m USING ({by}) \
+             GROUP BY {by}, m.center), \
+             spread AS (SELECT {by}, center, CASE WHEN median > 0 THEN median * {mad} ELSE mean * {mean} END AS scale \
              FROM deviation WHERE mean > 0)",
-            by = self.columns(by).join(", "),
             source = self.source(),
         );
-        Some((
+        Some(Outliers {
             groups,
-            format!("pg_catalog.abs(p.x - s.center) > {threshold} * s.scale"),
-        ))
+            outside: format!("pg_catalog.abs(p.x - s.center) > {threshold} * s.scale"),
+            by,
+            part,
+            x,
+        })
     }
+}
+
+/// The parts of a statement about outliers.
+struct Outliers {
+    /// Common table expressions `point` (groups, x) and `spread` (groups, center, scale).
+    groups: String,
+    /// When a point is outside.
+    outside: String,
+    /// Names of the groups.
+    by: String,
+    /// The groups of the row `t`, with their names.
+    part: String,
+    /// The value of the row `t`; NULL when it is not looked at.
+    x: String,
 }
 
 /// That all of the columns have values.

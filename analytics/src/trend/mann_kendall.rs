@@ -107,7 +107,7 @@ fn sort_counting_inversions(
                     merged.push(r);
                     right = rest_right;
                 }
-                if merged.len() % 4096 == 0 {
+                if merged.len().is_multiple_of(4096) {
                     progress.poll()?;
                 }
             }

@@ -161,6 +161,31 @@ WHERE restaurant_id = :mars AND status = 'failed' ORDER BY started_at, step_numb
 SELECT summary FROM refresh_performance_summaries();
 SELECT count(*) FROM sop_daily_performance_summary WHERE restaurant_id = :mars;
 
+-- Deployed models are checked one by one: what is wrong with one keeps nobody waiting.
+INSERT INTO sop_ml_models (restaurant_id, model_id, name, version, task, algorithm, status) VALUES
+    (:mars, '00000000-0000-0000-0000-0000000a0301', 'sound', 1, 'regression', 'ridge', 'deployed'),
+    (:mars, '00000000-0000-0000-0000-0000000a0302', 'broken', 3, 'regression', 'ridge', 'deployed'),
+    (:mars, '00000000-0000-0000-0000-0000000a0303', 'idle', 1, 'regression', 'ridge', 'deployed'),
+    (:mars, '00000000-0000-0000-0000-0000000a0304', 'young', 1, 'regression', 'ridge', 'deployed'),
+    (:mars, '00000000-0000-0000-0000-0000000a0305', 'retired', 1, 'regression', 'ridge', 'deprecated');
+INSERT INTO sop_ml_predictions (restaurant_id, prediction_id, predicted_at, model_restaurant_id, model_id, features, predicted_value)
+SELECT :mars, md5(format('%s %s %s', model, d, i))::uuid, '2025-11-01 08:00Z'::timestamptz + make_interval(days => d, mins => i), :mars,
+       ('00000000-0000-0000-0000-0000000a030' || model)::uuid, jsonb_build_object('guests', i),
+       CASE WHEN d = 39 AND i = 12 THEN 1000 ELSE 50 + (i * 7 + d * 3) % 11 END
+FROM generate_series(1, 5) AS model, generate_series(0, 39) AS d, generate_series(1, 12) AS i
+WHERE model IN (1, 2, 5) OR (model = 4 AND d >= 36);
+CREATE FUNCTION pg_temp.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'planted failure'; END $$;
+CREATE TRIGGER planted BEFORE INSERT ON sop_time_series_anomalies FOR EACH ROW
+    WHEN (NEW.model_id = '00000000-0000-0000-0000-0000000a0302') EXECUTE FUNCTION pg_temp.fail();
+SELECT step, rows_in, rows_out > 0 AS found, status, detail FROM run_daily_ml_aggregation(:mars, '2025-12-10')
+WHERE step IN ('prediction_anomalies', 'model_drift', 'refresh_daily_summary');
+DROP TRIGGER planted ON sop_time_series_anomalies;
+SELECT m.name, a.value, a.observed_at FROM sop_time_series_anomalies AS a JOIN sop_ml_models AS m USING (restaurant_id, model_id)
+WHERE a.restaurant_id = :mars ORDER BY 1, 2;
+SELECT DISTINCT model_name, reference_from, reference_to, current_from, current_to FROM sop_model_performance_tracking
+WHERE restaurant_id = :mars ORDER BY 1;
+SELECT step, sqlstate FROM sop_job_runs WHERE restaurant_id = :mars AND day = '2025-12-10' AND status = 'failed';
+
 -- Tenants: their own restaurant, as managers; never all of them.
 DROP ROLE IF EXISTS sop_ml_regress_aggregation;
 CREATE ROLE sop_ml_regress_aggregation;
