@@ -51,10 +51,10 @@ FROM sop_ml.sop_performance_aggregates AS a
 JOIN generated_restaurant AS r USING (restaurant_id)
 LEFT JOIN named_procedure AS p USING (restaurant_id, sop_id)
 WHERE a.grain = 'day' AND a.local_date = :'day' AND a.baseline_verdict IS NOT NULL
-  AND a.baseline_verdict <> 'insufficient_data';
+  AND a.baseline_verdict <> 'insufficient_data' AND a.n >= 5;
 SELECT CASE count(*) WHEN 0 THEN format('Nothing was measured on %s that could be compared.', :'day')
-       ELSE format('On %s, %s of %s measured series differed from their last four weeks by more than chance explains%s.',
-                   :'day', count(*) FILTER (WHERE verdict <> 'no_difference'), count(*),
+       ELSE format('On %s, %s of %s series with five or more measurements differed from their last four weeks (about %s would by '
+                   'chance)%s.', :'day', count(*) FILTER (WHERE verdict <> 'no_difference'), count(*), round(0.05 * count(*)),
                    (SELECT format('; the furthest was "%s" at %s: %s %s instead of the usual %s', u.procedure, u.restaurant,
                                   replace(u.metric, '_', ' '), round(u.value::numeric, 2), round(u.usual::numeric, 2))
                     FROM unusual AS u WHERE u.verdict <> 'no_difference' ORDER BY u.p_value, u.size DESC LIMIT 1)) END AS sentence
@@ -77,12 +77,12 @@ SELECT format('Of %s series looked at, %s have moved in one direction over the l
               count(*) FILTER (WHERE direction <> 'no_trend'),
               (SELECT format('; the clearest: %s of "%s" at %s is %s by about %s %% a week', replace(t.metric, '_', ' '),
                              t.procedure, t.restaurant, t.direction, round(abs(t.percent_per_week)::numeric, 1))
-               FROM trend AS t WHERE t.direction <> 'no_trend' ORDER BY t.p_value LIMIT 1)) AS sentence
+               FROM trend AS t WHERE t.direction <> 'no_trend' ORDER BY t.p_value, t.metric DESC LIMIT 1)) AS sentence
 FROM trend \gset
 \echo :sentence
 SELECT restaurant, procedure, metric, direction, n AS days, round(mean_level::numeric, 2) AS level,
        round(percent_per_week::numeric, 2) AS percent_per_week, to_char(p_value, '0.9EEEE') AS adjusted_p, significance
-FROM trend WHERE direction <> 'no_trend' ORDER BY p_value LIMIT 8;
+FROM trend WHERE direction <> 'no_trend' ORDER BY p_value, metric DESC LIMIT 8;
 
 \echo '== 4. Do the models still see the world they were trained on?'
 CREATE TEMPORARY TABLE drift AS
@@ -93,8 +93,9 @@ FROM sop_ml.sop_model_performance_tracking AS d
 JOIN sop_ml.sop_restaurants AS r USING (restaurant_id)
 WHERE (d.current_to AT TIME ZONE r.time_zone)::date = date :'day' + 1
 ORDER BY d.restaurant_id, d.model_id, d.subject_kind, d.subject,
-         array_position(ARRAY['none', 'low', 'medium', 'high', 'critical'], d.severity) DESC, d.measured_at DESC, d.metric;
-SELECT format('%s of %s models in use need a look%s.', count(DISTINCT model) FILTER (WHERE rank >= 4), count(DISTINCT model),
+         array_position(ARRAY['none', 'low', 'medium', 'high', 'critical'], d.severity) DESC, d.metric = 'psi' DESC, d.measured_at DESC,
+         d.metric;
+SELECT format('%s of %s models in use should be looked at%s.', count(DISTINCT model) FILTER (WHERE rank >= 4), count(DISTINCT model),
               (SELECT format(': what %s sees has moved most in %s (%s, %s)', d.model,
                              CASE d.subject_kind WHEN 'feature' THEN d.subject ELSE 'its ' || d.subject_kind || 's' END,
                              d.metric, d.severity)
@@ -106,23 +107,24 @@ SELECT restaurant, model, subject_kind, subject, metric, round(value::numeric, 3
 FROM drift ORDER BY rank DESC, model, subject_kind, value DESC LIMIT 12;
 
 \echo '== 5. Predictions that should not be trusted'
-CREATE TEMPORARY TABLE anomaly AS
-SELECT r.name AS restaurant, m.name AS model, a.observed_at AT TIME ZONE r.time_zone AS local_time, a.value,
-       a.expected_low, a.expected_high, a.score, a.severity, a.reason, a.prediction_id
-FROM sop_ml.sop_time_series_anomalies AS a
+CREATE TEMPORARY TABLE predicted AS
+SELECT r.name AS restaurant, m.name AS model, p.prediction_id, a.score, a.severity, a.reason
+FROM sop_ml.sop_ml_predictions AS p
 JOIN sop_ml.sop_restaurants AS r USING (restaurant_id)
-LEFT JOIN sop_ml.sop_ml_models AS m ON m.restaurant_id = a.model_restaurant_id AND m.model_id = a.model_id
-WHERE a.kind = 'prediction' AND a.status <> 'false_positive'
-  AND a.observed_at >= (date :'day' - 13)::timestamp AT TIME ZONE r.time_zone
-  AND a.observed_at < (date :'day' + 1)::timestamp AT TIME ZONE r.time_zone;
-SELECT format('%s predictions of the last two weeks are out of the ordinary%s.', count(*),
-              CASE WHEN count(*) > 0 THEN format(', %s of them severely', count(*) FILTER (WHERE severity IN ('high', 'critical')))
-              END) AS sentence
-FROM anomaly \gset
+JOIN sop_ml.sop_ml_models AS m ON m.restaurant_id = p.model_restaurant_id AND m.model_id = p.model_id
+LEFT JOIN sop_ml.sop_time_series_anomalies AS a
+    ON a.restaurant_id = p.restaurant_id AND a.prediction_id = p.prediction_id AND a.kind = 'prediction'
+   AND a.status <> 'false_positive'
+WHERE p.predicted_at >= (date :'day')::timestamp AT TIME ZONE r.time_zone
+  AND p.predicted_at < (date :'day' + 1)::timestamp AT TIME ZONE r.time_zone;
+SELECT format('%s of the %s predictions of %s are far from what their models usually say%s.',
+              count(DISTINCT prediction_id) FILTER (WHERE severity IS NOT NULL), count(DISTINCT prediction_id), :'day',
+              (SELECT format('; decide without %s for those', string_agg(DISTINCT p.model, ' and '))
+               FROM predicted AS p WHERE p.severity IS NOT NULL HAVING count(*) > 0)) AS sentence
+FROM predicted \gset
 \echo :sentence
-SELECT restaurant, model, count(*) AS predictions, count(*) FILTER (WHERE severity IN ('high', 'critical')) AS severe,
-       round(max(abs(score))::numeric, 1) AS largest_score, min(local_time)::date AS first_day, max(local_time)::date AS last_day
-FROM anomaly GROUP BY restaurant, model ORDER BY predictions DESC;
+SELECT restaurant, model, reason, severity, count(*) AS predictions, round(max(abs(score))::numeric, 1) AS largest_score
+FROM predicted WHERE severity IS NOT NULL GROUP BY restaurant, model, reason, severity ORDER BY predictions DESC, reason;
 
 \echo '== 6. Can the data be trusted?'
 CREATE TEMPORARY TABLE finding AS
@@ -130,18 +132,21 @@ SELECT r.name AS restaurant, checked.relation, c.*
 FROM generated_restaurant AS r
 CROSS JOIN (VALUES ('sop_time_series_data'), ('sop_user_interactions')) AS checked (relation)
 CROSS JOIN LATERAL sop_ml.validate_ml_training_data_quality(
-    r.restaurant_id, ('sop_ml.' || checked.relation)::regclass, NULL) AS c;
+    r.restaurant_id, ('sop_ml.' || checked.relation)::regclass, NULL) AS c
+-- The days of the demo are fixed, so its data are not fresh.
+WHERE c."check" <> 'fresh';
 SELECT CASE WHEN count(*) FILTER (WHERE rows_failed > 0 AND severity <> 'info') = 0 THEN 'No check found rows to worry about.'
        ELSE format('%s of %s restaurants have rows that would mislead a model; most are at %s.',
                    count(DISTINCT restaurant) FILTER (WHERE rows_failed > 0 AND severity <> 'info'), count(DISTINCT restaurant),
                    (SELECT f.restaurant || format(' (%s rows)', sum(f.rows_failed))
-                    FROM finding AS f WHERE f.severity <> 'info' GROUP BY f.restaurant ORDER BY sum(f.rows_failed) DESC LIMIT 1))
+                    FROM finding AS f WHERE f.rows_failed > 0 AND f.severity <> 'info'
+                    GROUP BY f.restaurant ORDER BY sum(f.rows_failed) DESC LIMIT 1))
        END AS sentence
 FROM finding \gset
 \echo :sentence
 SELECT restaurant, relation, "check", column_name, severity, rows_checked, rows_failed,
        round((100 * rate)::numeric, 4) AS percent_failed
-FROM finding WHERE rows_failed > 0
+FROM finding WHERE rows_failed > 0 AND severity <> 'info'
 ORDER BY array_position(ARRAY['fail', 'warn', 'info'], severity), rows_failed DESC LIMIT 12;
 
 \echo '== 7. What a recommender would learn from'
@@ -189,34 +194,50 @@ FROM experiment \gset
 \echo :sentence
 SELECT experiment, guests, round(control::numeric, 2) AS control, round(treatment::numeric, 2) AS treatment,
        round(lift_percent::numeric, 1) AS lift_percent, round(lift_low::numeric, 1) AS low, round(lift_high::numeric, 1) AS high,
-       round(p_value::numeric, 4) AS p_value
+       to_char(p_value, '0.9EEEE') AS p_value
 FROM experiment ORDER BY p_value;
 
-\echo '== 9. Real data: health inspections of 20 businesses, 2000-2019'
+\echo '== 9. Data of others: health inspections of 20 businesses, 2000-2019'
 CREATE TEMPORARY TABLE inspected AS
-SELECT substr(r.name, 7) AS business, y.years, y.inspections, y.first_score, y.last_score, t.slope * 10 AS per_decade,
-       t.p_value, CASE WHEN t.p_value >= 0.05 THEN 'no_trend' WHEN t.slope > 0 THEN 'better' ELSE 'worse' END AS direction
-FROM sop_ml.sop_restaurants AS r
-CROSS JOIN LATERAL (
-    SELECT count(*) AS years, sum(a.n) AS inspections, array_agg(a.mean ORDER BY a.local_date) AS means,
-           array_agg(date_part('year', a.local_date) ORDER BY a.local_date) AS at,
-           (array_agg(a.mean ORDER BY a.local_date))[1] AS first_score,
-           (array_agg(a.mean ORDER BY a.local_date DESC))[1] AS last_score
+WITH yearly AS (
+    SELECT substr(r.name, 7) AS business, date_part('year', a.local_date) AS year, a.n, a.mean
     FROM sop_ml.sop_performance_aggregates AS a
-    WHERE a.restaurant_id = r.restaurant_id AND a.metric_name = 'inspection_score' AND a.grain = 'year' AND a.n > 0
-    HAVING count(*) >= 3
-) AS y
-CROSS JOIN LATERAL sop_ml.trend_test(y.means, positions => y.at) AS t
-WHERE r.kind = 'inspected' AND r.name LIKE 'real: %';
-SELECT format('Over the years, the inspection scores of %s of %s businesses rose, those of %s fell; for the others no trend is clear.',
-              count(*) FILTER (WHERE direction = 'better'), count(*), count(*) FILTER (WHERE direction = 'worse')) AS sentence
+    JOIN sop_ml.sop_restaurants AS r USING (restaurant_id)
+    WHERE r.kind = 'inspected' AND r.name LIKE 'real: %' AND a.metric_name = 'inspection_score' AND a.grain = 'year'
+      AND a.n > 0
+), series AS (
+    SELECT business, count(*) AS years, sum(n) AS inspections, array_agg(mean ORDER BY year) AS means,
+           array_agg(year ORDER BY year) AS at
+    FROM yearly GROUP BY business HAVING count(*) >= 3
+    UNION ALL
+    SELECT '(all together)', count(*), sum(n), array_agg(mean ORDER BY year), array_agg(year ORDER BY year)
+    FROM (SELECT year, sum(n) AS n, avg(mean) AS mean FROM yearly GROUP BY year) AS every HAVING count(*) >= 3
+), tested AS (
+    SELECT s.*, t.slope * 10 AS per_decade, t.p_value, s.business = '(all together)' AS is_total
+    FROM series AS s CROSS JOIN LATERAL sop_ml.trend_test(s.means, positions => s.at) AS t
+), placed AS (
+    SELECT t.*, row_number() OVER looks AS place, count(*) OVER (PARTITION BY is_total) AS tests
+    FROM tested AS t WINDOW looks AS (PARTITION BY is_total ORDER BY p_value)
+)
+-- Benjamini and Hochberg: who looks at twenty businesses finds one with a trend by chance.
+SELECT p.business, p.is_total, p.years, p.inspections, p.means[1] AS first_score, p.means[p.years] AS last_score,
+       p.per_decade, p.p_value,
+       least(1, min(p.p_value * p.tests / p.place) OVER (PARTITION BY p.is_total ORDER BY p.place DESC)) AS adjusted_p_value
+FROM placed AS p;
+SELECT coalesce((SELECT format('Taken together, inspection scores moved by %s points per decade (p = %s)',
+                               round(i.per_decade::numeric, 1), round(i.p_value::numeric, 4))
+                 FROM inspected AS i WHERE i.is_total), 'There are no inspections')
+       || format('; of %s businesses, %s clearly rose and %s clearly fell.', count(*) FILTER (WHERE NOT is_total),
+                 count(*) FILTER (WHERE NOT is_total AND adjusted_p_value < 0.05 AND per_decade > 0),
+                 count(*) FILTER (WHERE NOT is_total AND adjusted_p_value < 0.05 AND per_decade < 0)) AS sentence
 FROM inspected \gset
 \echo :sentence
 SELECT business, inspections, years, round(first_score::numeric, 1) AS first_year, round(last_score::numeric, 1) AS last_year,
-       round(per_decade::numeric, 1) AS points_per_decade, round(p_value::numeric, 3) AS p_value, direction
-FROM inspected ORDER BY p_value LIMIT 10;
+       round(per_decade::numeric, 1) AS points_per_decade, round(p_value::numeric, 4) AS p_value,
+       round(adjusted_p_value::numeric, 3) AS adjusted_p
+FROM inspected ORDER BY is_total DESC, p_value LIMIT 8;
 
-\echo '== 10. Real data: 10,012 deliveries by the hour'
+\echo '== 10. Data of others: 10,012 deliveries by the hour'
 CREATE TEMPORARY TABLE delivered AS
 SELECT date_part('hour', a.bucket_start AT TIME ZONE r.time_zone)::int AS hour, sum(a.n) AS deliveries,
        sop_ml.average(sop_ml.rollup(a.stats_state::sop_ml.stats_summary)) AS minutes,
@@ -226,16 +247,16 @@ JOIN sop_ml.sop_restaurants AS r USING (restaurant_id)
 WHERE r.name = 'real: deliveries' AND a.metric_name = 'step_duration_minutes' AND a.grain = 'hour'
 GROUP BY 1;
 SELECT coalesce(format('Promise guests %s minutes at %s o''clock and %s minutes at %s o''clock: nine of ten deliveries keep it.',
-              (SELECT round(d.p90::numeric) FROM delivered AS d ORDER BY d.minutes LIMIT 1),
+              (SELECT ceil(d.p90::numeric) FROM delivered AS d ORDER BY d.minutes LIMIT 1),
               (SELECT d.hour FROM delivered AS d ORDER BY d.minutes LIMIT 1),
-              (SELECT round(d.p90::numeric) FROM delivered AS d ORDER BY d.minutes DESC LIMIT 1),
+              (SELECT ceil(d.p90::numeric) FROM delivered AS d ORDER BY d.minutes DESC LIMIT 1),
               (SELECT d.hour FROM delivered AS d ORDER BY d.minutes DESC LIMIT 1)), 'No deliveries.') AS sentence \gset
 \echo :sentence
 SELECT hour, deliveries, round(minutes::numeric, 1) AS mean_minutes, round(p90::numeric, 1) AS nine_of_ten_within,
        repeat('#', round(minutes)::int) AS mean
 FROM delivered ORDER BY hour;
 
-\echo '== 11. Real data: a year of a pizza place'
+\echo '== 11. Data of others: a year of a pizza place (published as synthetic)'
 -- One interaction is one sort of pizza in one order.
 CREATE TEMPORARY TABLE pizza AS
 SELECT a.local_date, p.title, sum(a.n) AS prepared

@@ -20,7 +20,7 @@ WITH span AS MATERIALIZED (
            ((s.last_date - s.first_date) / s.days + 1) AS periods,
            pg_catalog.array_agg(level.value ORDER BY a.local_date) AS observed,
            pg_catalog.array_agg(((a.local_date - s.first_date) / s.days)::float8 ORDER BY a.local_date) AS positions,
-           pg_catalog.avg(level.value) AS mean_level
+           pg_catalog.avg(level.value ORDER BY a.local_date) AS mean_level
     FROM span AS s
     JOIN sop_ml.sop_performance_aggregates AS a
         ON a.restaurant_id = s.restaurant_id AND a.grain = $3 AND a.local_date BETWEEN s.first_date AND s.last_date
