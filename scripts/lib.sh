@@ -14,6 +14,10 @@ target_dir=${CARGO_TARGET_DIR:-$root_dir/target}
 
 supported_versions="15 16 17 18"
 
+# build.rs gives the linker what this workaround of cargo-pgrx would pass as flags of the whole build; with those flags every
+# dependency would be compiled a second time beside plain cargo's.
+export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND=1
+
 say() { printf '%s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 die() {
