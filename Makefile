@@ -9,6 +9,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SUITES := analytics pgrx regress e2e
+# Test files of pgrx-tests/tests that have a quick form and full figures.
+TORTURE := $(addprefix --test ,audit_chain crash dump_matrix forged_tokens hostile_values job_queue pgbouncer privacy_race standby)
 
 .PHONY: help
 help: ## list the targets
@@ -59,6 +61,14 @@ test-regress: install ## golden SQL, compared with tests/pg_regress/expected
 .PHONY: test-e2e
 test-e2e: install ## client-side tests against real servers: install, restore, tenants, documents, demo
 	@scripts/run-suite.sh e2e 1 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e --package sop-ml-demo
+
+.PHONY: torture
+torture: install ## the heavy end-to-end tests with their full figures (hours); SOP_ML_SEED=N for other random choices
+	@SOP_ML_EFFORT=full scripts/run-suite.sh torture 1 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e $(TORTURE) -- --nocapture
+
+.PHONY: fuzz
+fuzz: install ## a million random statements of tenants against their models; SOP_ML_SEED=N for other ones
+	@SOP_ML_EFFORT=full scripts/run-suite.sh fuzz 1 scripts/cargo.sh test --package sop-ml-e2e --test fuzz -- --nocapture
 
 .PHONY: installcheck
 installcheck: ## golden SQL against the running server of PGHOST, PGPORT, PGUSER (superuser; extension installed there)

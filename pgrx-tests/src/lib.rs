@@ -12,6 +12,7 @@
 pub mod catalogue;
 mod cluster;
 mod database;
+pub mod effort;
 pub mod fixture;
 pub mod pages;
 pub mod schema_doc;
