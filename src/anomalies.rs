@@ -344,7 +344,7 @@ fn store(
     let raised = if options.alert {
         alerts::raise(
             restaurant,
-            run,
+            Some(run),
             alert(model, anomalies).into_iter().collect(),
         )?
     } else {
@@ -411,20 +411,21 @@ fn alert(model: &Model, anomalies: &[Anomaly]) -> Option<Alert> {
         })
         .collect();
     Some(Alert {
-        source: "anomaly",
-        severity: worst.as_str(),
+        source: "anomaly".into(),
+        severity: worst.as_str().into(),
         title: format!(
             "Model {}: {} highly unusual prediction{}",
             model.name,
             severe.len(),
             if severe.len() == 1 { "" } else { "s" }
         ),
-        description: "Predictions far outside what this model predicted before. Check their inputs before acting on them."
-            .to_owned(),
+        description: Some("Predictions far outside what this model predicted before. Check their inputs before acting on them."
+            .to_owned()),
         evidence: json!({ "model": model.name, "version": model.version, "count": severe.len(), "examples": examples }),
         dedup_key: format!("anomaly:prediction:{}@{}", model.name, model.version),
         relation_name: Some("sop_ml.sop_ml_predictions".to_owned()),
         subject_id: Some(model.model_id.to_string()),
+        ..Alert::default()
     })
 }
 

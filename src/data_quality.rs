@@ -217,7 +217,7 @@ fn validate_ml_training_data_quality(
         } else {
             Vec::new()
         };
-        let raised = alerts::raise(restaurant, report, alerts)?;
+        let raised = alerts::raise(restaurant, Some(report), alerts)?;
         let stored = checks.iter().map(|check| {
             let alert = raised
                 .get(&dedup_key(&relation, check))
@@ -305,15 +305,15 @@ fn dedup_key(relation: &Relation, check: &Check) -> String {
 
 fn alert(relation: &Relation, check: &Check) -> Alert {
     Alert {
-        source: "quality",
-        severity: "high",
+        source: "quality".into(),
+        severity: "high".into(),
         title: format!("{} failed on {}", check.rule.check, relation.full_name()),
-        description: format!(
+        description: Some(format!(
             "{} of {} rows failed; at most {} % may. Correct the rows or their source before training on them.",
             check.rows_failed,
             check.rows_checked,
             check.rule.fail * 100.0
-        ),
+        )),
         evidence: json!({
             "check": check.rule.check, "column_name": check.rule.column(), "rows_checked": check.rows_checked,
             "rows_failed": check.rows_failed, "rate": check.judgement.rate, "sample_keys": check.sample_keys,
@@ -321,6 +321,7 @@ fn alert(relation: &Relation, check: &Check) -> Alert {
         dedup_key: dedup_key(relation, check),
         relation_name: Some(relation.full_name()),
         subject_id: None,
+        ..Alert::default()
     }
 }
 

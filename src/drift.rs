@@ -164,7 +164,7 @@ fn calculate_model_drift_metrics(
         if options.alert {
             alerts::raise(
                 restaurant,
-                run,
+                Some(run),
                 alert(&model, &subjects).into_iter().collect(),
             )?;
         }
@@ -293,16 +293,17 @@ fn alert(model: &Model, subjects: &[Subject]) -> Option<Alert> {
         })
         .collect();
     Some(Alert {
-        source: "drift",
-        severity: worst.as_str(),
+        source: "drift".into(),
+        severity: worst.as_str().into(),
         title: format!("Model {} drifts: {}", model.name, names.join(", ")),
-        description: "The model meets data unlike its reference period; its predictions may be less reliable. Look at \
+        description: Some("The model meets data unlike its reference period; its predictions may be less reliable. Look at \
                       the subjects named, then retrain or correct the source."
-            .to_owned(),
+            .to_owned()),
         evidence: json!({ "model": model.name, "version": model.version, "measurements": evidence }),
         dedup_key: format!("drift:{}@{}", model.name, model.version),
         relation_name: Some("sop_ml.sop_ml_predictions".to_owned()),
         subject_id: Some(model.model_id.to_string()),
+        ..Alert::default()
     })
 }
 

@@ -1,5 +1,5 @@
 -- Member functions: what tables are read or written by is not for PUBLIC. Functions over values alone (immutable) and the
--- four that policies and views call stay open to whoever has USAGE on the schema. The rest goes to the level that needs it; a volatile function
+-- five that policies, views and triggers call stay open to whoever has USAGE on the schema. The rest goes to the level that needs it; a volatile function
 -- that is missing from the list can be called by superusers only.
 DO $privileges$
 DECLARE
@@ -16,18 +16,20 @@ BEGIN
           AND d.deptype = 'e'
           AND p.prokind = 'f'
           AND p.provolatile <> 'i'
-          AND p.proname NOT IN ('current_restaurant', 'readable_restaurants', 'visible_restaurants', 'has_access')
+          AND p.proname NOT IN ('current_restaurant', 'readable_restaurants', 'visible_restaurants', 'has_access',
+                                'caller')
         ORDER BY 1
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.signature);
         grantees := CASE
             WHEN member.volatility = 's' THEN 'sop_ml_viewer, sop_ml_group_reader, sop_ml_operator'
             WHEN member.name IN ('validate_ml_training_data_quality', 'calculate_model_drift_metrics',
-                                 'detect_prediction_anomalies', 'register_dataset')
+                                 'detect_prediction_anomalies', 'register_dataset', 'raise_alert', 'enqueue_job')
                 THEN 'sop_ml_analyst, sop_ml_operator'
-            WHEN member.name IN ('run_daily_ml_aggregation', 'aggregate_performance', 'compute_baselines')
+            WHEN member.name IN ('run_daily_ml_aggregation', 'aggregate_performance', 'compute_baselines',
+                                 'acknowledge_alert', 'resolve_alert', 'cancel_job')
                 THEN 'sop_ml_manager, sop_ml_operator'
-            WHEN member.name IN ('maintain_partitions', 'refresh_performance_summaries')
+            WHEN member.name IN ('maintain_partitions', 'refresh_performance_summaries', 'claim_job', 'execute_job')
                 THEN 'sop_ml_operator'
         END;
         IF grantees IS NOT NULL THEN

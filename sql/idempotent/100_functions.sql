@@ -145,7 +145,7 @@ BEGIN
 END
 $function$;
 COMMENT ON FUNCTION sop_ml_storage.announce_alert() IS
-'Row trigger of sop_alerts: announces each new alert on channel sop_ml_alerts as a JSON object (alert_id, severity); the rest is read from the table, under its policies.';
+'Row trigger of sop_alerts: announces an alert that is new, worse, or raised again after its cooldown on channel sop_ml_alerts as a JSON object (alert_id, severity); the rest is read from the table, under its policies.';
 
 CREATE OR REPLACE FUNCTION sop_ml_storage.set_updated_at() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS

@@ -43,6 +43,8 @@ CREATE OR REPLACE TRIGGER sop_ml_privacy_truncate AFTER TRUNCATE ON sop_ml.sop_p
 
 CREATE OR REPLACE TRIGGER sop_ml_announce AFTER INSERT ON sop_ml.sop_alerts
     FOR EACH ROW EXECUTE FUNCTION sop_ml_storage.announce_alert();
+CREATE OR REPLACE TRIGGER sop_ml_announce_again AFTER UPDATE OF announced_at ON sop_ml.sop_alerts
+    FOR EACH ROW WHEN (NEW.announced_at > OLD.announced_at) EXECUTE FUNCTION sop_ml_storage.announce_alert();
 
 DO $updated_at$
 DECLARE

@@ -8,42 +8,72 @@ DO $policies$
 DECLARE
     shared CONSTANT text := '''00000000-0000-0000-0000-000000000000''::uuid';
     own    CONSTANT text := 'restaurant_id OPERATOR(pg_catalog.=) sop_ml.current_restaurant()';
+    needed CONSTANT text := 'sop_ml.has_access(%L)';
     groups CONSTANT text := 'restaurant_id OPERATOR(pg_catalog.=) ANY ((SELECT sop_ml.readable_restaurants())::uuid[])';
     tenant_table record;
     old_policy   name;
     readable     text;
     group_rows   text;
     existing_row text;
-    new_row      text;
-    removable    text;
 BEGIN
     FOR tenant_table IN
         -- Rules beyond the tenant's own rows:
         --   shared_rows  rows of the shared tenant are readable by every restaurant
-        --   access_level the level that the caller needs to write, beside the GRANT
+        --   inserts, updates, deletes   the level that the caller needs, beside the GRANT: a database role may stand for
+        --                people of several levels, whom only their token or membership tells apart
         --   row_rule     which of the restaurant's rows a caller may write: tested on the old and on the new row
-        WITH rule (name, shared_rows, access_level, row_rule) AS (VALUES
-            ('sop_restaurants',          false, 'owner',   NULL),
-            ('sop_restaurant_members',   false, 'owner',   NULL),
+        WITH rule (name, shared_rows, inserts, updates, deletes, row_rule) AS (VALUES
+            ('sop_restaurants',           false, 'owner',   'owner',   'owner',   NULL),
+            ('sop_restaurant_members',    false, 'owner',   'owner',   'owner',   NULL),
+            ('sop_training_records',      false, 'staff',   'staff',   'manager', NULL),
             -- Analysts train; approving, deploying and what is deployed belong to managers.
-            ('sop_ml_models',            true,  'analyst', $rule$((status <> ALL (ARRAY['approved', 'deployed'])
+            ('sop_ml_models',             true,  'analyst', 'analyst', 'analyst', $rule$((status <> ALL (ARRAY['approved', 'deployed'])
                 AND deployment_mode = 'none') OR sop_ml.has_access('manager'))$rule$),
-            ('sop_ml_features',          true,  'analyst', NULL),
-            ('sop_feature_engineering',  true,  'analyst', NULL),
-            ('sop_predictive_models',    true,  'analyst', NULL),
-            ('sop_recommendation_models', true, 'analyst',
-                $rule$(status <> 'deployed' OR sop_ml.has_access('manager'))$rule$),
+            ('sop_ml_features',           true,  'analyst', 'analyst', 'analyst', NULL),
+            ('sop_ml_training_jobs',      false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_training_datasets',     false, 'analyst', 'analyst', 'analyst', NULL),
+            -- Staff give feedback on predictions; which columns that is, a trigger guards (150_triggers.sql).
+            ('sop_ml_predictions',        false, 'analyst', 'staff',   'analyst', NULL),
+            ('sop_feature_engineering',   true,  'analyst', 'analyst', 'analyst', NULL),
+            ('sop_predictive_models',     true,  'analyst', 'analyst', 'analyst', NULL),
+            ('sop_model_predictions',     false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_model_performance_tracking', false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_prediction_scenarios',  false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_performance_aggregates', false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_performance_trends',    false, 'analyst', 'analyst', 'analyst', NULL),
             -- Computed baselines are the analysts', targets the managers'.
-            ('sop_performance_baselines', false, 'analyst',
+            ('sop_performance_baselines', false, 'analyst', 'analyst', 'analyst',
                 $rule$(NOT is_target OR sop_ml.has_access('manager'))$rule$),
-            -- Experiments are drafted by analysts, run by managers.
-            ('sop_ab_experiments',       false, 'analyst',
-                $rule$(status = 'draft' OR sop_ml.has_access('manager'))$rule$),
-            ('sop_ab_feature_flags',     true,  'manager', NULL),
-            ('sop_privacy_preferences',  false, 'manager', NULL),
+            ('sop_time_series_data',      false, 'staff',   'analyst', 'analyst', NULL),
+            ('sop_time_series_patterns',  false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_time_series_forecasts', false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_time_series_anomalies', false, 'analyst', 'analyst', 'analyst', NULL),
             -- What holds personal data and how long raw data lives: shared rules, and a restaurant's own beside them.
-            ('sop_pii_columns',          true,  'owner',   NULL),
-            ('sop_time_series_compression_policies', true, 'owner', NULL)
+            ('sop_time_series_compression_policies', true, 'owner', 'owner', 'owner', NULL),
+            ('sop_pii_columns',           true,  'owner',   'owner',   'owner',   NULL),
+            ('sop_user_interactions',     false, 'staff',   'analyst', 'manager', NULL),
+            ('sop_user_profiles',         false, 'staff',   'staff',   'manager', NULL),
+            ('sop_content_features',      false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_generated_recommendations', false, 'analyst', 'staff', 'analyst', NULL),
+            ('sop_recommendation_models', true,  'analyst', 'analyst', 'analyst',
+                $rule$(status <> 'deployed' OR sop_ml.has_access('manager'))$rule$),
+            ('sop_recommendation_analytics', false, 'analyst', 'analyst', 'analyst', NULL),
+            -- Experiments are drafted by analysts, run by managers.
+            ('sop_ab_experiments',        false, 'analyst', 'analyst', 'analyst',
+                $rule$(status = 'draft' OR sop_ml.has_access('manager'))$rule$),
+            ('sop_ab_participants',       false, 'staff',   'staff',   'manager', NULL),
+            ('sop_ab_events',             false, 'staff',   'manager', 'manager', NULL),
+            ('sop_ab_results',            false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_ab_monitoring',         false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_ab_feature_flags',      true,  'manager', 'manager', 'manager', NULL),
+            ('sop_alerts',                false, 'analyst', 'analyst', 'manager', NULL),
+            -- Entries are made by triggers and functions that run as the operator, and by nobody else.
+            ('sop_audit_log',             false, 'owner',   'owner',   'owner',   'false'),
+            ('sop_job_queue',             false, 'analyst', 'manager', 'manager', NULL),
+            ('sop_job_runs',              false, 'manager', 'manager', 'manager', NULL),
+            ('sop_event_outbox',          false, 'staff',   'manager', 'manager', NULL),
+            ('sop_privacy_preferences',   false, 'manager', 'manager', 'manager', NULL),
+            ('sop_quality_reports',       false, 'analyst', 'analyst', 'analyst', NULL)
         ), tenant_relation (name) AS (
             SELECT c.relname::text
             FROM pg_catalog.pg_class AS c
@@ -51,15 +81,18 @@ BEGIN
                 ON a.attrelid = c.oid AND a.attname = 'restaurant_id' AND NOT a.attisdropped
             WHERE c.relnamespace = 'sop_ml'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p')
         )
-        SELECT name, t.name IS NOT NULL AS is_there, coalesce(r.shared_rows, false) AS shared_rows, r.access_level,
-               r.row_rule, name = 'sop_audit_log' AS is_append_only
+        SELECT name, t.name IS NOT NULL AS is_there, r.name IS NOT NULL AS has_rule, r.shared_rows, r.inserts, r.updates,
+               r.deletes, r.row_rule
         FROM tenant_relation AS t
         FULL JOIN rule AS r USING (name)
         ORDER BY name
     LOOP
-        IF NOT tenant_table.is_there THEN
-            RAISE EXCEPTION 'a policy rule names table sop_ml.%, which does not exist', tenant_table.name
-                USING ERRCODE = 'undefined_table';
+        IF NOT (tenant_table.is_there AND tenant_table.has_rule) THEN
+            RAISE EXCEPTION 'table sop_ml.% and the rules for policies do not fit', tenant_table.name
+                USING ERRCODE = 'undefined_table',
+                      DETAIL = format('The table %s, a rule for it %s.',
+                          CASE WHEN tenant_table.is_there THEN 'exists' ELSE 'does not exist' END,
+                          CASE WHEN tenant_table.has_rule THEN 'exists' ELSE 'does not exist' END);
         END IF;
         EXECUTE format('ALTER TABLE sop_ml.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', tenant_table.name);
         FOR old_policy IN
@@ -81,20 +114,15 @@ BEGIN
         -- A row that the row rule protects is as good as absent for UPDATE and DELETE; too low an access level is an
         -- error where PostgreSQL can raise one (WITH CHECK), and no row where it cannot (DELETE).
         existing_row := concat_ws(' AND ', own, tenant_table.row_rule);
-        new_row := concat_ws(' AND ', own, 'sop_ml.has_access(' || quote_literal(tenant_table.access_level) || ')',
-                             tenant_table.row_rule);
-        removable := new_row;
-        IF tenant_table.is_append_only THEN
-            existing_row := 'false';
-            removable := 'false';
-        END IF;
 
         EXECUTE format('CREATE POLICY sop_ml_select ON sop_ml.%I FOR SELECT USING (%s)', tenant_table.name, readable);
-        EXECUTE format('CREATE POLICY sop_ml_insert ON sop_ml.%I FOR INSERT WITH CHECK (%s)',
-                       tenant_table.name, new_row);
+        EXECUTE format('CREATE POLICY sop_ml_insert ON sop_ml.%I FOR INSERT WITH CHECK (%s)', tenant_table.name,
+                       concat_ws(' AND ', own, format(needed, tenant_table.inserts), tenant_table.row_rule));
         EXECUTE format('CREATE POLICY sop_ml_update ON sop_ml.%I FOR UPDATE USING (%s) WITH CHECK (%s)',
-                       tenant_table.name, existing_row, new_row);
-        EXECUTE format('CREATE POLICY sop_ml_delete ON sop_ml.%I FOR DELETE USING (%s)', tenant_table.name, removable);
+                       tenant_table.name, existing_row,
+                       concat_ws(' AND ', own, format(needed, tenant_table.updates), tenant_table.row_rule));
+        EXECUTE format('CREATE POLICY sop_ml_delete ON sop_ml.%I FOR DELETE USING (%s)', tenant_table.name,
+                       concat_ws(' AND ', own, format(needed, tenant_table.deletes), tenant_table.row_rule));
         EXECUTE format('CREATE POLICY sop_ml_group_select ON sop_ml.%I FOR SELECT TO sop_ml_group_reader USING (%s)',
                        tenant_table.name, group_rows);
     END LOOP;

@@ -45,7 +45,7 @@ REVOKE ALL ON sop_ml.sop_restaurant_members, sop_ml.sop_audit_log, sop_ml.sop_ev
 
 -- staff: record what happens.
 GRANT INSERT ON sop_ml.sop_user_interactions, sop_ml.sop_time_series_data, sop_ml.sop_ab_participants,
-    sop_ml.sop_ab_events, sop_ml.sop_event_outbox, sop_ml.sop_audit_log TO sop_ml_staff;
+    sop_ml.sop_ab_events, sop_ml.sop_event_outbox TO sop_ml_staff;
 GRANT INSERT, UPDATE ON sop_ml.sop_training_records, sop_ml.sop_user_profiles TO sop_ml_staff;
 GRANT UPDATE (actual_value, actual_label, actual_at, feedback_score, feedback_text, feedback_by, feedback_at)
     ON sop_ml.sop_ml_predictions TO sop_ml_staff;
@@ -70,7 +70,7 @@ GRANT INSERT ON sop_ml.sop_job_queue TO sop_ml_analyst;
 -- Checks raise alerts, and raise an open one again; answering an alert is the manager's.
 GRANT INSERT ON sop_ml.sop_alerts TO sop_ml_analyst;
 GRANT UPDATE (severity, title, description, evidence, last_raised_at, raise_count, metric_name, business_impact,
-    impact_currency, run_id, updated_at) ON sop_ml.sop_alerts TO sop_ml_analyst;
+    impact_currency, run_id, announced_at, suppressed_until, updated_at) ON sop_ml.sop_alerts TO sop_ml_analyst;
 
 -- manager: deploy, start and stop experiments, flags, targets, privacy requests, alerts, the nightly job of the own
 -- restaurant. (Refreshing materialized views and the log of dirty buckets are the operator's.)

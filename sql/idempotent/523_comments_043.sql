@@ -2,7 +2,7 @@
 COMMENT ON TABLE sop_ml.sop_alerts IS 'The one place for alerts of data quality, drift, anomalies, experiments and jobs. Each new alert is announced by NOTIFY sop_ml_alerts; a repeated cause raises the count of the open alert instead of a new one.';
 COMMENT ON COLUMN sop_ml.sop_alerts.restaurant_id IS 'Restaurant concerned; nil for alerts about the installation.';
 COMMENT ON COLUMN sop_ml.sop_alerts.alert_id IS 'Identity of the alert.';
-COMMENT ON COLUMN sop_ml.sop_alerts.source IS 'What raised it: quality, drift, anomaly, experiment or job.';
+COMMENT ON COLUMN sop_ml.sop_alerts.source IS 'What raised it: quality, drift, anomaly, experiment, job, or custom for an application''s own alerts.';
 COMMENT ON COLUMN sop_ml.sop_alerts.severity IS 'info, low, medium, high or critical.';
 COMMENT ON COLUMN sop_ml.sop_alerts.title IS 'One readable line.';
 COMMENT ON COLUMN sop_ml.sop_alerts.description IS 'What it means and what to look at.';
@@ -21,7 +21,8 @@ COMMENT ON COLUMN sop_ml.sop_alerts.acknowledged_at IS 'When it was acknowledged
 COMMENT ON COLUMN sop_ml.sop_alerts.resolved_by IS 'Who resolved it; the job''s name when the cause went away.';
 COMMENT ON COLUMN sop_ml.sop_alerts.resolved_at IS 'When it was resolved.';
 COMMENT ON COLUMN sop_ml.sop_alerts.resolution_note IS 'What was found or done.';
-COMMENT ON COLUMN sop_ml.sop_alerts.suppressed_until IS 'Not to be announced again before this instant.';
+COMMENT ON COLUMN sop_ml.sop_alerts.announced_at IS 'When it was announced last by NOTIFY sop_ml_alerts.';
+COMMENT ON COLUMN sop_ml.sop_alerts.suppressed_until IS 'Cooldown: until then the same cause is counted here and neither announced nor raised as a new alert, unless it gets worse.';
 COMMENT ON COLUMN sop_ml.sop_alerts.business_impact IS 'Estimated cost while it lasts.';
 COMMENT ON COLUMN sop_ml.sop_alerts.impact_currency IS 'Currency of business_impact (ISO 4217).';
 COMMENT ON COLUMN sop_ml.sop_alerts.run_id IS 'Job run that raised it first.';
@@ -52,6 +53,11 @@ COMMENT ON COLUMN sop_ml.sop_audit_log.hash_version IS 'Version of the hash''s i
 COMMENT ON COLUMN sop_ml.sop_audit_log.previous_hash IS 'entry_hash of the previous entry; NULL for entry 1.';
 COMMENT ON COLUMN sop_ml.sop_audit_log.entry_hash IS 'SHA-256 over this entry and previous_hash.';
 
+COMMENT ON TABLE sop_ml_storage.audit_heads IS 'Number and hash of the last entry of each restaurant''s audit chain.';
+COMMENT ON COLUMN sop_ml_storage.audit_heads.restaurant_id IS 'Restaurant; nil for the installation.';
+COMMENT ON COLUMN sop_ml_storage.audit_heads.entry_number IS 'Number of the last entry, 0 before the first.';
+COMMENT ON COLUMN sop_ml_storage.audit_heads.entry_hash IS 'entry_hash of the last entry.';
+
 COMMENT ON TABLE sop_ml.sop_job_queue IS 'Jobs waiting, running and done: leased with a fencing token, retried with back-off, fair between restaurants.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.restaurant_id IS 'Restaurant that the job works for; nil for all restaurants.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.job_id IS 'Identity of the job.';
@@ -69,15 +75,14 @@ COMMENT ON COLUMN sop_ml.sop_job_queue.max_attempts IS 'Attempts before the job 
 COMMENT ON COLUMN sop_ml.sop_job_queue.lease_owner IS 'Worker that holds the job.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.lease_until IS 'The job is free again after this instant.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.fencing_token IS 'Rises with every lease: a worker with an old token may not finish the job.';
-COMMENT ON COLUMN sop_ml.sop_job_queue.heartbeat_at IS 'Last sign of life of the worker.';
-COMMENT ON COLUMN sop_ml.sop_job_queue.progress IS 'Progress, 0 to 1.';
-COMMENT ON COLUMN sop_ml.sop_job_queue.timeout IS 'Longest time for one attempt.';
-COMMENT ON COLUMN sop_ml.sop_job_queue.cancel_requested IS 'The worker is asked to stop.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.last_error IS 'Message of the last failure.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.last_sqlstate IS 'SQLSTATE of the last failure.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.result IS 'What the job returned.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.run_id IS 'Latest run in sop_job_runs.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.submitted_by IS 'Role that asked for it; the job runs with its rights.';
+COMMENT ON COLUMN sop_ml.sop_job_queue.app_user_id IS 'Application user who submitted the job, when the context named one.';
+COMMENT ON COLUMN sop_ml.sop_job_queue.access_level IS 'Level of the submitter; the job has no more.';
+COMMENT ON COLUMN sop_ml.sop_job_queue.identity_source IS 'How the submitter was known: token, gateway, membership, or unrestricted for operators.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.created_at IS 'When it was queued.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.started_at IS 'When the latest attempt began.';
 COMMENT ON COLUMN sop_ml.sop_job_queue.finished_at IS 'When it ended.';

@@ -22,13 +22,14 @@ CREATE TABLE sop_ml.sop_alerts (
     resolved_by      text,
     resolved_at      timestamptz,
     resolution_note  text,
+    announced_at     timestamptz NOT NULL DEFAULT now(),
     suppressed_until timestamptz,
     business_impact  float8,
     impact_currency  text,
     run_id           uuid,
     updated_at       timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT sop_alerts_pkey PRIMARY KEY (restaurant_id, alert_id),
-    CONSTRAINT sop_alerts_source_check CHECK (source IN ('quality', 'drift', 'anomaly', 'experiment', 'job')),
+    CONSTRAINT sop_alerts_source_check CHECK (source IN ('quality', 'drift', 'anomaly', 'experiment', 'job', 'custom')),
     CONSTRAINT sop_alerts_severity_check CHECK (severity IN ('info', 'low', 'medium', 'high', 'critical')),
     CONSTRAINT sop_alerts_title_check CHECK (title <> ''),
     CONSTRAINT sop_alerts_status_check CHECK (status IN ('open', 'acknowledged', 'resolved')),
@@ -37,6 +38,9 @@ CREATE TABLE sop_ml.sop_alerts (
 CREATE UNIQUE INDEX sop_alerts_unresolved_key ON sop_ml.sop_alerts (restaurant_id, dedup_key) WHERE status <>
     'resolved';
 CREATE INDEX sop_alerts_open_idx ON sop_ml.sop_alerts (restaurant_id, severity, raised_at DESC) WHERE status = 'open';
+-- "Was this cause announced lately?", also when it was resolved meanwhile.
+CREATE INDEX sop_alerts_suppressed_idx ON sop_ml.sop_alerts (restaurant_id, dedup_key, suppressed_until)
+    WHERE suppressed_until IS NOT NULL;
 CREATE INDEX sop_alerts_raised_idx ON sop_ml.sop_alerts (restaurant_id, raised_at DESC);
 
 -- The tables of earlier migrations that point at alerts.
@@ -88,6 +92,15 @@ CREATE INDEX sop_audit_log_occurred_brin ON sop_ml.sop_audit_log
 CREATE INDEX sop_audit_log_relation_idx ON sop_ml.sop_audit_log (restaurant_id, relation_name, occurred_at DESC)
     WHERE relation_name IS NOT NULL;
 
+-- The end of each restaurant's chain: its row lock makes the numbers gapless, and it tells when the last entries are gone.
+CREATE TABLE sop_ml_storage.audit_heads (
+    restaurant_id uuid NOT NULL,
+    entry_number  bigint NOT NULL,
+    entry_hash    bytea,
+    CONSTRAINT audit_heads_pkey PRIMARY KEY (restaurant_id),
+    CONSTRAINT audit_heads_entry_number_check CHECK (entry_number >= 0)
+) WITH (fillfactor = 50);
+
 CREATE TABLE sop_ml.sop_job_queue (
     restaurant_id       uuid NOT NULL,
     job_id              uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -105,15 +118,14 @@ CREATE TABLE sop_ml.sop_job_queue (
     lease_owner         text,
     lease_until         timestamptz,
     fencing_token       bigint NOT NULL DEFAULT 0,
-    heartbeat_at        timestamptz,
-    progress            float8 NOT NULL DEFAULT 0,
-    timeout             interval,
-    cancel_requested    boolean NOT NULL DEFAULT false,
     last_error          text,
     last_sqlstate       text,
     result              jsonb,
     run_id              uuid,
     submitted_by        text NOT NULL DEFAULT current_user,
+    app_user_id         uuid,
+    access_level        text,
+    identity_source     text,
     created_at          timestamptz NOT NULL DEFAULT now(),
     started_at          timestamptz,
     finished_at         timestamptz,
@@ -126,13 +138,19 @@ CREATE TABLE sop_ml.sop_job_queue (
     CONSTRAINT sop_job_queue_schedule_interval_check CHECK (schedule_interval > interval '0'),
     CONSTRAINT sop_job_queue_attempts_check CHECK (attempts >= 0),
     CONSTRAINT sop_job_queue_max_attempts_check CHECK (max_attempts > 0),
-    CONSTRAINT sop_job_queue_progress_check CHECK (progress BETWEEN 0 AND 1),
-    CONSTRAINT sop_job_queue_timeout_check CHECK (timeout > interval '0')
+    CONSTRAINT sop_job_queue_access_level_check
+        CHECK (access_level IN ('viewer', 'staff', 'analyst', 'manager', 'owner')),
+    CONSTRAINT sop_job_queue_identity_source_check
+        CHECK (identity_source IN ('token', 'gateway', 'membership', 'unrestricted'))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200,
     autovacuum_analyze_scale_factor = 0.05);
 -- Fair fetch: for each restaurant the next job.
 CREATE INDEX sop_job_queue_ready_idx ON sop_ml.sop_job_queue (restaurant_id, priority DESC, run_at)
     WHERE status IN ('queued', 'failed');
+-- Whose turn it is: the restaurant that was served longest ago.
+CREATE INDEX sop_job_queue_started_idx ON sop_ml.sop_job_queue (restaurant_id, started_at DESC)
+    WHERE started_at IS NOT NULL;
+CREATE INDEX sop_job_queue_retained_idx ON sop_ml.sop_job_queue (retain_until) WHERE retain_until IS NOT NULL;
 CREATE INDEX sop_job_queue_leases_idx ON sop_ml.sop_job_queue (lease_until) WHERE status = 'running';
 CREATE UNIQUE INDEX sop_job_queue_unique_key ON sop_ml.sop_job_queue (restaurant_id, job_name, unique_key)
     WHERE unique_key IS NOT NULL AND status IN ('queued', 'running', 'failed');

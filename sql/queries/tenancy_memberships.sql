@@ -1,4 +1,4 @@
--- $1 a role: the restaurants that it is a member of through itself or a role granted to it, with the access level.
+-- $1 a role: the restaurants that it is a member of through itself or a role granted to it, with the access level and its end.
 WITH RECURSIVE caller_role (oid) AS (
     SELECT $1::pg_catalog.oid
     UNION
@@ -6,10 +6,10 @@ WITH RECURSIVE caller_role (oid) AS (
     FROM pg_catalog.pg_auth_members AS granted
     JOIN caller_role ON granted.member = caller_role.oid
 )
-SELECT member.restaurant_id, member.access_level
+SELECT member.restaurant_id, member.access_level, true, member.valid_until
 FROM caller_role
 JOIN pg_catalog.pg_roles AS role ON role.oid = caller_role.oid
 JOIN sop_ml.sop_restaurant_members AS member ON member.role_name = role.rolname::text
 WHERE member.status = 'active'
-  AND member.valid_from <= pg_catalog.now()
-  AND (member.valid_until IS NULL OR member.valid_until > pg_catalog.now())
+  AND member.valid_from <= pg_catalog.clock_timestamp()
+  AND (member.valid_until IS NULL OR member.valid_until > pg_catalog.clock_timestamp())

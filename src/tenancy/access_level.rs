@@ -27,4 +27,15 @@ impl AccessLevel {
             _ => return None,
         })
     }
+
+    /// Its name in SQL.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Staff => "staff",
+            Self::Analyst => "analyst",
+            Self::Manager => "manager",
+            Self::Owner => "owner",
+        }
+    }
 }

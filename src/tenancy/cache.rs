@@ -1,8 +1,8 @@
 //! The backend's memory of who the caller is.
 //!
 //! Valid as long as everything it was worked out from is unchanged: the settings, the outer and the session user, the
-//! claims of a gateway, and (through invalidation messages) memberships and role grants. Checked by comparing bytes, not
-//! by copying settings: policies ask once per row.
+//! claims of a gateway, (through invalidation messages) memberships and role grants, and until its token or membership
+//! ends. Policies ask once per row: the check compares a few numbers and copies nothing.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -19,20 +19,22 @@ use crate::error::PgResult;
 use crate::settings;
 
 unsafe extern "C" {
-    // pgrx guards every server function against `ereport`; these two only read a variable, and the guard would cost more
+    // pgrx guards every server function against `ereport`; these only read a variable or the clock, and the guard would cost more
     // than the whole look-up.
     #[link_name = "GetOuterUserId"]
     fn outer_user_id() -> pg_sys::Oid;
     #[link_name = "GetSessionUserId"]
     fn session_user_id() -> pg_sys::Oid;
+    #[link_name = "GetCurrentTimestamp"]
+    fn current_timestamp() -> pg_sys::TimestampTz;
 }
 
 /// What a context was worked out from.
 struct Key {
     outer_user: pg_sys::Oid,
     session_user: pg_sys::Oid,
-    restaurant_id: Vec<u8>,
-    gateway_roles: Vec<u8>,
+    /// Of the settings: [`settings::identity_generation`].
+    generation: u64,
     /// `request.jwt.claims`, only for sessions of gateway roles.
     claims: Option<Vec<u8>>,
 }
@@ -44,8 +46,16 @@ struct Entry {
     current: Option<pg_sys::Datum>,
 }
 
+/// A context that holds whoever the caller is.
+struct PinnedContext {
+    context: Context,
+    current: Option<pg_sys::Datum>,
+    role: pg_sys::Oid,
+}
+
 thread_local! {
     static ENTRY: RefCell<Option<Entry>> = const { RefCell::new(None) };
+    static PINNED: RefCell<Option<PinnedContext>> = const { RefCell::new(None) };
 }
 
 /// A uuid that lives in the transaction's memory: returned without allocating.
@@ -73,12 +83,21 @@ unsafe impl SqlTranslatable for CachedUuid {
 
 /// The current restaurant for a policy: a few comparisons when nothing has changed.
 pub(crate) fn current_restaurant() -> PgResult<CachedUuid> {
+    if let Some(pinned) = PINNED.with_borrow(|pinned| pinned.as_ref().map(|pinned| pinned.current))
+    {
+        return Ok(CachedUuid(pinned));
+    }
     refresh()?;
     Ok(ENTRY.with_borrow(|entry| CachedUuid(entry.as_ref().and_then(|entry| entry.current))))
 }
 
 /// Calls `read` with the caller's context. `read` must not run statements: they may ask for the context themselves.
 pub(crate) fn with<T>(read: impl FnOnce(&Context) -> T) -> PgResult<T> {
+    if let Some(context) =
+        PINNED.with_borrow(|pinned| pinned.as_ref().map(|pinned| pinned.context.clone()))
+    {
+        return Ok(read(&context));
+    }
     refresh()?;
     ENTRY.with_borrow(|entry| match entry {
         Some(entry) => Ok(read(&entry.context)),
@@ -96,9 +115,9 @@ fn refresh() -> PgResult<()> {
             let key = &entry.key;
             key.outer_user == outer_user
                 && key.session_user == session_user
-                && key.restaurant_id == settings::restaurant_id()
-                && key.gateway_roles == settings::gateway_roles()
+                && key.generation == settings::identity_generation()
                 && (key.claims.is_none() || key.claims.as_deref() == Some(&*claims()))
+                && entry.context.expires_at.is_none_or(|end| now() < end)
         })
     });
     if valid {
@@ -107,22 +126,57 @@ fn refresh() -> PgResult<()> {
     let key = Key {
         outer_user,
         session_user,
-        restaurant_id: settings::restaurant_id().to_vec(),
-        gateway_roles: settings::gateway_roles().to_vec(),
+        generation: settings::identity_generation(),
         claims: is_gateway(session_user).then(claims),
     };
-    let context = context::look_up(outer_user, key.claims.as_deref())?;
-    let current = context.current.and_then(|id| {
-        // SAFETY: switches back when the closure returns; the allocation lives as long as the transaction, and so does
-        // the entry that points to it.
-        unsafe { PgMemoryContexts::TopTransactionContext.switch_to(|_| id.into_datum()) }
-    });
+    let context = context::look_up(outer_user, key.claims.as_deref(), now())?;
+    let current = transaction_datum(&context);
     ENTRY.set(Some(Entry {
         key,
         context,
         current,
     }));
     Ok(())
+}
+
+fn now() -> pg_sys::TimestampTz {
+    // SAFETY: reads the clock and cannot fail.
+    unsafe { current_timestamp() }
+}
+
+/// The current restaurant where a datum may point to until the transaction ends.
+fn transaction_datum(context: &Context) -> Option<pg_sys::Datum> {
+    let id = context.current?;
+    // SAFETY: switches back when the closure returns; the allocation lives as long as the transaction, and whoever keeps
+    // the datum forgets it at the transaction's end.
+    unsafe { PgMemoryContexts::TopTransactionContext.switch_to(|_| id.into_datum()) }
+}
+
+/// Answers with this context, whoever the caller is, until the guard is dropped: a job runs as the one who submitted it.
+pub(crate) fn pin(context: Context, role: pg_sys::Oid) -> Pinned {
+    let current = transaction_datum(&context);
+    PINNED.set(Some(PinnedContext {
+        context,
+        current,
+        role,
+    }));
+    Pinned(())
+}
+
+/// The role that acts: the outer user, or the one whose job is running.
+pub(crate) fn acting_role() -> pg_sys::Oid {
+    let pinned = PINNED.with_borrow(|pinned| pinned.as_ref().map(|pinned| pinned.role));
+    // SAFETY: reads one variable of this backend and cannot fail.
+    pinned.unwrap_or_else(|| unsafe { outer_user_id() })
+}
+
+/// While it lives, [`pin`]'s context is the caller's.
+pub(crate) struct Pinned(());
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        PINNED.set(None);
+    }
 }
 
 /// Whether `sop_ml.gateway_roles` lists the session's login role.

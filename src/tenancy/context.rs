@@ -1,18 +1,50 @@
 //! Working out who the caller is. Runs once per transaction and setting; [`super::cache`] keeps the answer.
 
-use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::{Uuid, pg_sys};
-use serde::Deserialize;
 
 use super::access_level::AccessLevel;
+use super::claims::{Claims, parse_uuid};
+use super::identity::as_superuser;
+use super::token;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
 use crate::{settings, sql};
 
 const MEMBERSHIPS: &str = include_str!("../../sql/queries/tenancy_memberships.sql");
+const USER_MEMBERSHIPS: &str = include_str!("../../sql/queries/tenancy_user_memberships.sql");
 const CALLER_ROLES: &str = include_str!("../../sql/queries/tenancy_caller_roles.sql");
 
+/// Seconds between the epochs of Unix (1970) and PostgreSQL (2000).
+const EPOCH_DIFFERENCE: f64 = 946_684_800.0;
+
+/// How the caller is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A signed token.
+    Token,
+    /// A gateway, with claims or with its choice of a restaurant.
+    Gateway,
+    /// Membership of the database role.
+    #[default]
+    Membership,
+    /// Superuser or BYPASSRLS: nothing restricts this caller.
+    Unrestricted,
+}
+
+impl Source {
+    /// Its name in SQL.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Gateway => "gateway",
+            Self::Membership => "membership",
+            Self::Unrestricted => "unrestricted",
+        }
+    }
+}
+
 /// What is known about the caller.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Context {
     /// The restaurant that this transaction works for.
     pub(crate) current: Option<Uuid>,
@@ -24,35 +56,109 @@ pub(crate) struct Context {
     pub(crate) group_reader: bool,
     /// Superuser or BYPASSRLS: row-level security does not apply to this caller.
     pub(crate) sees_all: bool,
+    /// How this is known.
+    pub(crate) source: Source,
+    /// The application user that a token or a gateway names.
+    pub(crate) user: Option<Uuid>,
+    /// When this has to be worked out again: a token or a membership ends.
+    pub(crate) expires_at: Option<pg_sys::TimestampTz>,
 }
 
-/// The claims that a gateway passes on for its client.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Claims {
-    restaurant: Option<String>,
-    restaurants: Vec<String>,
-    role: Option<String>,
+/// Where the caller's claims come from, in the order in which they count.
+enum Evidence {
+    /// A verified token and when it expires.
+    Token(Claims, pg_sys::TimestampTz),
+    /// A gateway's claims about its client.
+    Gateway(Claims),
+    /// A gateway that passes no claims: its choice of a restaurant is believed.
+    GatewayChoice,
+    /// Nothing but the database role.
+    Role,
 }
 
 /// Works out the context of the outer user: the one who sent the statement, whatever SECURITY DEFINER function it may
 /// be inside.
-pub(crate) fn look_up(outer_user: pg_sys::Oid, gateway_claims: Option<&[u8]>) -> PgResult<Context> {
+pub(crate) fn look_up(
+    outer_user: pg_sys::Oid,
+    gateway_claims: Option<&[u8]>,
+    now: pg_sys::TimestampTz,
+) -> PgResult<Context> {
     let chosen = chosen_restaurant()?;
+    let evidence = evidence(gateway_claims, now)?;
     // SAFETY: catalogue look-ups by oid inside a transaction.
     let sees_all =
         unsafe { pg_sys::superuser_arg(outer_user) || pg_sys::has_bypassrls_privilege(outer_user) };
     if sees_all {
-        return Ok(Context {
-            current: chosen,
-            sees_all,
-            ..Context::default()
-        });
+        return Ok(of_all_seeing(evidence, chosen));
     }
     let roles = caller_roles(outer_user)?;
+    match evidence {
+        Evidence::Token(claims, expires_at) => {
+            from_claims(claims, Some(expires_at), chosen, &roles)
+        }
+        Evidence::Gateway(claims) => from_claims(claims, None, chosen, &roles),
+        Evidence::GatewayChoice => Ok(Context {
+            current: chosen,
+            readable: chosen.into_iter().collect(),
+            level: roles.level,
+            group_reader: roles.group_reader,
+            source: Source::Gateway,
+            ..Context::default()
+        }),
+        Evidence::Role => from_membership(outer_user, chosen, &roles),
+    }
+}
+
+fn evidence(gateway_claims: Option<&[u8]>, now: pg_sys::TimestampTz) -> PgResult<Evidence> {
+    let token = settings::jwt();
+    if !token.is_empty() {
+        let keys = settings::jwks();
+        let verified = token::verify(token, keys, settings::jwt_audience(), unix_seconds(now))
+            .ok_or_else(|| insufficient_privilege("invalid token"))?;
+        return Ok(Evidence::Token(
+            verified.claims,
+            timestamp(verified.expires_at),
+        ));
+    }
     match gateway_claims {
-        Some(claims) => from_claims(claims, chosen, &roles),
-        None => from_membership(outer_user, chosen, &roles),
+        None => Ok(Evidence::Role),
+        Some([]) => Ok(Evidence::GatewayChoice),
+        Some(text) => Claims::parse(text)
+            .map(Evidence::Gateway)
+            .ok_or_else(|| insufficient_privilege("invalid claims")),
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a moment in microseconds; a double holds it to the second until the year 287396"
+)]
+fn unix_seconds(moment: pg_sys::TimestampTz) -> f64 {
+    moment as f64 / 1e6 + EPOCH_DIFFERENCE
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast from float saturates: a token without a sensible end ends with time itself"
+)]
+fn timestamp(unix_seconds: f64) -> pg_sys::TimestampTz {
+    ((unix_seconds - EPOCH_DIFFERENCE) * 1e6) as pg_sys::TimestampTz
+}
+
+/// Superusers and BYPASSRLS roles work for whatever restaurant they name; a token that they set must be valid all the same.
+fn of_all_seeing(evidence: Evidence, chosen: Option<Uuid>) -> Context {
+    let (claims, expires_at) = match evidence {
+        Evidence::Token(claims, expires_at) => (claims, Some(expires_at)),
+        Evidence::Gateway(claims) => (claims, None),
+        Evidence::GatewayChoice | Evidence::Role => (Claims::default(), None),
+    };
+    Context {
+        current: chosen.or(claims.restaurant),
+        user: claims.user,
+        sees_all: true,
+        source: Source::Unrestricted,
+        expires_at,
+        ..Context::default()
     }
 }
 
@@ -71,43 +177,55 @@ fn chosen_restaurant() -> PgResult<Option<Uuid>> {
         })
 }
 
-fn from_claims(claims: &[u8], chosen: Option<Uuid>, roles: &Roles) -> PgResult<Context> {
-    if claims.is_empty() {
-        return Ok(Context {
-            current: chosen,
-            readable: chosen.into_iter().collect(),
-            level: roles.level,
-            group_reader: roles.group_reader,
-            sees_all: false,
-        });
-    }
-    let claims: Claims = serde_json::from_slice(claims).map_err(|_| invalid_claims())?;
-    let named = claims
-        .restaurant
-        .as_deref()
-        .map(|text| parse_uuid(text).ok_or_else(invalid_claims))
-        .transpose()?;
-    let mut readable = named.into_iter().collect::<Vec<_>>();
-    for text in &claims.restaurants {
-        readable.push(parse_uuid(text).ok_or_else(invalid_claims)?);
-    }
-    readable.sort_unstable();
-    readable.dedup();
-    let narrowed = match claims.role.as_deref() {
-        None => roles.level,
-        Some(role) => roles
-            .level
-            .min(Some(AccessLevel::parse(role).ok_or_else(invalid_claims)?)),
+/// One row of `sop_restaurant_members`, judged at this moment.
+struct Membership {
+    restaurant: Uuid,
+    level: Option<AccessLevel>,
+    is_active: bool,
+    ends_at: Option<pg_sys::TimestampTz>,
+}
+
+/// What the claims name, less what a membership of the same user says has ended. Claims that name no restaurant leave
+/// the choice to the memberships.
+fn from_claims(
+    claims: Claims,
+    expires_at: Option<pg_sys::TimestampTz>,
+    chosen: Option<Uuid>,
+    roles: &Roles,
+) -> PgResult<Context> {
+    let memberships = match claims.user {
+        None => Vec::new(),
+        Some(user) => memberships(USER_MEMBERSHIPS, user.into())?,
     };
+    let is_active = |id: Uuid| {
+        memberships
+            .iter()
+            .any(|one| one.restaurant == id && one.is_active)
+    };
+    let has_ended = |id: Uuid| memberships.iter().any(|one| one.restaurant == id) && !is_active(id);
+    let readable: Vec<Uuid> = if claims.restaurants.is_empty() {
+        active_restaurants(&memberships)
+    } else {
+        let named = claims.restaurants.into_iter();
+        named.filter(|id| !has_ended(*id)).collect()
+    };
+    let current = choose(chosen.or(claims.restaurant), &readable);
+    let bounds = [claims.level, level_at(current, &memberships)];
     Ok(Context {
-        current: match named {
-            Some(restaurant) if chosen.is_none() => Some(restaurant),
-            _ => choose(chosen, &readable),
-        },
+        current,
         readable,
-        level: narrowed,
+        level: bounds
+            .into_iter()
+            .flatten()
+            .fold(roles.level, |level, bound| level.min(Some(bound))),
         group_reader: roles.group_reader,
         sees_all: false,
+        source: match expires_at {
+            Some(_) => Source::Token,
+            None => Source::Gateway,
+        },
+        user: claims.user,
+        expires_at: earliest(expires_at, &memberships),
     })
 }
 
@@ -116,27 +234,109 @@ fn from_membership(
     chosen: Option<Uuid>,
     roles: &Roles,
 ) -> PgResult<Context> {
-    let memberships = as_superuser(|| {
-        sql::select(MEMBERSHIPS, &[outer_user.into()], |row| {
-            Ok((row.required::<Uuid>(1)?, row.required::<String>(2)?))
-        })
-    })?;
-    let mut readable = memberships.iter().map(|(id, _)| *id).collect::<Vec<_>>();
-    readable.sort_unstable();
-    readable.dedup();
+    let memberships = memberships(MEMBERSHIPS, outer_user.into())?;
+    let readable = active_restaurants(&memberships);
     let current = choose(chosen, &readable);
-    let level = memberships
-        .iter()
-        .filter(|(id, _)| Some(*id) == current)
-        .filter_map(|(_, level)| AccessLevel::parse(level))
-        .max();
+    let member = level_at(current, &memberships);
     Ok(Context {
         current,
         readable,
-        level,
+        // A login without any of our roles has rights of its own making; there the membership alone tells.
+        level: match roles.level {
+            Some(role) => member.min(Some(role)),
+            None => member,
+        },
         group_reader: roles.group_reader,
         sees_all: false,
+        source: Source::Membership,
+        user: None,
+        expires_at: earliest(None, &memberships),
     })
+}
+
+/// Who submitted a job, as its row says.
+pub(crate) struct Submitter {
+    /// The database role.
+    pub(crate) role: pg_sys::Oid,
+    /// The application user, when the context named one.
+    pub(crate) user: Option<Uuid>,
+    /// The level at that time.
+    pub(crate) level: Option<AccessLevel>,
+    /// Whether a membership of the role was all that made the submitter known.
+    pub(crate) by_membership: bool,
+}
+
+/// The context in which a job of this submitter runs now: never more than when it was submitted, and nothing when the
+/// membership has ended since.
+pub(crate) fn of_submitter(submitter: &Submitter, restaurant: Uuid) -> PgResult<Context> {
+    // SAFETY: catalogue look-ups by oid inside a transaction.
+    let sees_all = unsafe {
+        pg_sys::superuser_arg(submitter.role) || pg_sys::has_bypassrls_privilege(submitter.role)
+    };
+    if sees_all {
+        let choice = (restaurant != Uuid::from_bytes([0; 16])).then_some(restaurant);
+        return Ok(of_all_seeing(Evidence::Role, choice));
+    }
+    let roles = caller_roles(submitter.role)?;
+    let context = if submitter.by_membership {
+        from_membership(submitter.role, Some(restaurant), &roles)?
+    } else {
+        let claims = Claims {
+            user: submitter.user,
+            restaurant: Some(restaurant),
+            restaurants: vec![restaurant],
+            level: None,
+        };
+        from_claims(claims, None, None, &roles)?
+    };
+    if context.current.is_none() {
+        return Err(insufficient_privilege(
+            "the submitter has no access to this restaurant any more",
+        ));
+    }
+    Ok(Context {
+        level: context.level.min(submitter.level),
+        ..context
+    })
+}
+
+fn memberships(statement: &str, whose: pgrx::datum::DatumWithOid<'_>) -> PgResult<Vec<Membership>> {
+    as_superuser(|| {
+        sql::select(statement, &[whose], |row| {
+            let ends_at = row.get::<TimestampWithTimeZone>(4)?;
+            Ok(Membership {
+                restaurant: row.required(1)?,
+                level: AccessLevel::parse(&row.required::<String>(2)?),
+                is_active: row.required(3)?,
+                ends_at: ends_at.map(pg_sys::TimestampTz::from),
+            })
+        })
+    })
+}
+
+fn active_restaurants(memberships: &[Membership]) -> Vec<Uuid> {
+    let active = memberships.iter().filter(|one| one.is_active);
+    let mut ids: Vec<Uuid> = active.map(|one| one.restaurant).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// The highest level of the active memberships at a restaurant.
+fn level_at(restaurant: Option<Uuid>, memberships: &[Membership]) -> Option<AccessLevel> {
+    memberships
+        .iter()
+        .filter(|one| one.is_active && Some(one.restaurant) == restaurant)
+        .filter_map(|one| one.level)
+        .max()
+}
+
+fn earliest(
+    token: Option<pg_sys::TimestampTz>,
+    memberships: &[Membership],
+) -> Option<pg_sys::TimestampTz> {
+    let active = memberships.iter().filter(|one| one.is_active);
+    active.filter_map(|one| one.ends_at).chain(token).min()
 }
 
 /// The chosen one if it is among the allowed; the only one if nothing was chosen; otherwise none.
@@ -167,49 +367,4 @@ fn caller_roles(outer_user: pg_sys::Oid) -> PgResult<Roles> {
             .max(),
         group_reader: names.iter().any(|name| name == "sop_ml_group_reader"),
     })
-}
-
-/// Runs a fixed look-up as the bootstrap superuser, so that the membership table's own policies do not apply to it.
-///
-/// Not SECURITY DEFINER: the caller cannot reach this switch with statements of his own.
-fn as_superuser<T>(look_up: impl FnOnce() -> PgResult<T>) -> PgResult<T> {
-    struct Restore {
-        user: pg_sys::Oid,
-        security_context: i32,
-    }
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            // SAFETY: puts back what `GetUserIdAndSecContext` returned in this same call.
-            unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.security_context) };
-        }
-    }
-    let mut saved = Restore {
-        user: pg_sys::InvalidOid,
-        security_context: 0,
-    };
-    // SAFETY: reads and sets two variables of this backend; `Restore` puts them back, also when an error unwinds.
-    unsafe {
-        pg_sys::GetUserIdAndSecContext(&mut saved.user, &mut saved.security_context);
-        pg_sys::SetUserIdAndSecContext(
-            pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID),
-            saved.security_context
-                | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32
-                | pg_sys::SECURITY_RESTRICTED_OPERATION as i32,
-        );
-    }
-    look_up()
-}
-
-fn invalid_claims() -> ErrorReport {
-    insufficient_privilege("invalid claims")
-}
-
-/// The canonical form only: 32 hexadecimal digits, with or without hyphens between the groups.
-fn parse_uuid(text: &str) -> Option<Uuid> {
-    let digits = text.replace('-', "");
-    if digits.len() != 32 || !digits.is_ascii() {
-        return None;
-    }
-    let value = u128::from_str_radix(&digits, 16).ok()?;
-    Some(Uuid::from_bytes(value.to_be_bytes()))
 }

@@ -2,24 +2,29 @@
 //!
 //! Policies call [`current_restaurant`] for rows, so it answers from a cache of this backend. The cache is keyed by
 //! everything the answer depends on and is dropped at the end of the transaction and when memberships or role grants
-//! change; see [`context`]. Sources, first wins: claims of a gateway, then role membership; superusers and BYPASSRLS
-//! roles may name any restaurant.
+//! change; see [`context`]. Sources, first wins: a signed token, claims of a gateway, role membership; superusers and
+//! BYPASSRLS roles may name any restaurant.
 
 mod access_level;
 mod cache;
+mod claims;
 mod context;
+mod identity;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
+mod token;
 
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
-use self::access_level::AccessLevel;
+pub(crate) use self::access_level::AccessLevel;
 use self::context::Context;
+pub(crate) use self::context::Submitter;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
 use crate::sql;
 
 pub(crate) use cache::register;
+pub(crate) use claims::parse_uuid;
 
 const ALL_RESTAURANTS: &str = include_str!("../../sql/queries/tenancy_all_restaurants.sql");
 
@@ -61,6 +66,54 @@ fn has_access(level: &str) -> PgResult<bool> {
     cache::with(|context| context.sees_all || context.level >= Some(wanted))
 }
 
+/// Who is asking, in one row.
+#[pg_extern(stable, parallel_safe)]
+fn caller() -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(role_name, String),
+            name!(user_id, Option<Uuid>),
+            name!(restaurant_id, Option<Uuid>),
+            name!(access_level, Option<String>),
+            name!(identity_source, String),
+        ),
+    >,
+    pg_sys::panic::ErrorReport,
+> {
+    let role_name = acting_role()?;
+    cache::with(|context| {
+        let level = context.level.map(|level| level.name().to_owned());
+        TableIterator::once((
+            role_name,
+            context.user,
+            context.current,
+            level,
+            context.source.name().to_owned(),
+        ))
+    })
+}
+
+/// The name of the role that acts: the outer user, or the one whose job is running.
+pub(crate) fn acting_role() -> PgResult<String> {
+    role_name(cache::acting_role())
+}
+
+fn role_name(role: pg_sys::Oid) -> PgResult<String> {
+    // SAFETY: a catalogue look-up inside a transaction; the text is copied at once.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        if name.is_null() {
+            return Err(insufficient_privilege(
+                "the role of this session was dropped",
+            ));
+        }
+        Ok(std::ffi::CStr::from_ptr(name)
+            .to_string_lossy()
+            .into_owned())
+    }
+}
+
 /// Run by a trigger on the membership table: every backend forgets what it knew about its caller.
 #[pg_trigger]
 fn members_changed<'a>(
@@ -84,6 +137,8 @@ COMMENT ON FUNCTION sop_ml.visible_restaurants() IS
 'The restaurants whose rows the summary views show: the current one, all of a group reader''s, or all for superusers and BYPASSRLS roles.';
 COMMENT ON FUNCTION sop_ml.has_access(text) IS
 'Whether the caller has this access level (viewer, staff, analyst, manager, owner) or a higher one at the current restaurant. Example: SELECT sop_ml.has_access(''analyst'');';
+COMMENT ON FUNCTION sop_ml.caller() IS
+'Who is asking: database role, application user, restaurant, access level there, and how that is known (token, gateway, membership, unrestricted). Example: SELECT * FROM sop_ml.caller();';
 COMMENT ON FUNCTION sop_ml.members_changed() IS
 'Trigger function: makes every session look up its memberships again.';
 "#,
@@ -93,9 +148,51 @@ COMMENT ON FUNCTION sop_ml.members_changed() IS
         readable_restaurants,
         visible_restaurants,
         has_access,
+        caller,
         members_changed
     ]
 );
+
+/// Runs `work` as the submitter of a job: with the rights of that role, and with its context at that restaurant.
+///
+/// # Errors
+/// 42501 when the submitter's membership has ended; otherwise what the work raises.
+pub(crate) fn as_submitter<T>(
+    submitter: &Submitter,
+    restaurant: Uuid,
+    work: impl FnOnce() -> PgResult<T>,
+) -> PgResult<T> {
+    let context = context::of_submitter(submitter, restaurant)?;
+    let _pinned = cache::pin(context, submitter.role);
+    identity::as_role(submitter.role, work)
+}
+
+/// Runs a fixed look-up that the caller's own rights do not cover; whether the caller may have its answer is asked before.
+pub(crate) fn privileged<T>(look_up: impl FnOnce() -> PgResult<T>) -> PgResult<T> {
+    identity::as_superuser(look_up)
+}
+
+/// Whether a text is a key set that tokens can be verified with.
+///
+/// # Errors
+/// What is wrong with it, for the administrator.
+pub(crate) fn check_keys(text: &str) -> Result<(), String> {
+    token::KeySet::parse(text).map(|_| ())
+}
+
+/// Fails unless the caller has at least this level at the restaurant that it works for.
+///
+/// # Errors
+/// 42501, naming the level.
+pub(crate) fn require(level: AccessLevel) -> PgResult<()> {
+    if cache::with(|context| context.sees_all || context.level >= Some(level))? {
+        return Ok(());
+    }
+    Err(insufficient_privilege(format!(
+        "this needs access level {} at the current restaurant",
+        level.name()
+    )))
+}
 
 fn all_restaurants() -> PgResult<Vec<Uuid>> {
     sql::select(ALL_RESTAURANTS, &[], |row| row.required(1))
