@@ -16,6 +16,7 @@ pub mod effort;
 pub mod fixture;
 pub mod pages;
 pub mod schema_doc;
+pub mod tokens;
 
 pub use cluster::{Cluster, shared};
 pub use database::{Database, Output, describe, sqlstate};
