@@ -141,6 +141,13 @@ fn checksum(text: &str) -> String {
         .collect()
 }
 
+/// Name and checksum of each migration that this version of the code has.
+pub(crate) fn migrations() -> impl Iterator<Item = (String, String)> {
+    files::MIGRATIONS
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), checksum(text)))
+}
+
 fn changed_migration(name: &str) -> pg_sys::panic::ErrorReport {
     prerequisite(format!(
         "migration sql/migrations/{name}.sql was applied with another content than this version of the code has"

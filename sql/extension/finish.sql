@@ -21,6 +21,7 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.signature);
         grantees := CASE
+            WHEN member.name = 'self_check' THEN 'sop_ml_owner, sop_ml_operator'
             WHEN member.volatility = 's' THEN 'sop_ml_viewer, sop_ml_group_reader, sop_ml_operator'
             WHEN member.name IN ('validate_ml_training_data_quality', 'calculate_model_drift_metrics',
                                  'detect_prediction_anomalies', 'register_dataset')
