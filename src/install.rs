@@ -57,6 +57,7 @@ fn install() -> Result<
     pg_sys::panic::ErrorReport,
 > {
     require_owner()?;
+    require_no_strangers()?;
     let _outside = OutsideMembership::enter();
     run_script("SELECT pg_catalog.set_config('client_min_messages', 'warning', true)")?;
     sql::execute(
@@ -106,6 +107,24 @@ fn require_owner() -> PgResult<()> {
         insufficient_privilege("install() is for superusers and the owner of extension sop_ml")
             .set_hint("Ask your database administrator to run SELECT * FROM sop_ml.install()."),
     )
+}
+
+/// Whoever owned a table here could have this function run a trigger of his with the rights of its caller, and would keep
+/// the rows in his hands.
+fn require_no_strangers() -> PgResult<()> {
+    let strangers = sql::select(
+        include_str!("../sql/queries/install_strangers.sql"),
+        &[],
+        |row| row.required::<String>(1),
+    )?;
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    Err(prerequisite(format!(
+        "schema sop_ml or sop_ml_storage holds what belongs to other roles: {}",
+        strangers.join(", ")
+    ))
+    .set_hint("Look at what it is; then drop it, or make it yours with ALTER … OWNER TO."))
 }
 
 /// Runs a file of several statements; errors carry the server's own SQLSTATE and message.

@@ -1,3 +1,6 @@
+-- CREATE EXTENSION looks names up in schema sop_ml first; from here on nothing there may stand in for what the server has.
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
 -- Member functions: what tables are read or written by is not for PUBLIC. Functions over values alone (immutable) and the
 -- four that policies and views call stay open to whoever has USAGE on the schema. The rest goes to the level that needs it; a volatile function
 -- that is missing from the list can be called by superusers only.
