@@ -15,10 +15,12 @@ mod database;
 pub mod effort;
 pub mod fixture;
 pub mod pages;
+mod pgbouncer;
 pub mod schema_doc;
 
 pub use cluster::{Cluster, shared};
 pub use database::{Database, Output, describe, sqlstate};
+pub use pgbouncer::PgBouncer;
 
 use std::path::{Path, PathBuf};
 

@@ -5,6 +5,7 @@ use pgrx::{Uuid, pg_sys};
 use serde::Deserialize;
 
 use super::access_level::AccessLevel;
+use super::snapshot;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
 use crate::{settings, sql};
 
@@ -169,7 +170,8 @@ fn caller_roles(outer_user: pg_sys::Oid) -> PgResult<Roles> {
     })
 }
 
-/// Runs a fixed look-up as the bootstrap superuser, so that the membership table's own policies do not apply to it.
+/// Runs a fixed look-up as the bootstrap superuser, so that the membership table's own policies do not apply to it, and sees
+/// what is true now.
 ///
 /// Not SECURITY DEFINER: the caller cannot reach this switch with statements of his own.
 fn as_superuser<T>(look_up: impl FnOnce() -> PgResult<T>) -> PgResult<T> {
@@ -197,7 +199,7 @@ fn as_superuser<T>(look_up: impl FnOnce() -> PgResult<T>) -> PgResult<T> {
                 | pg_sys::SECURITY_RESTRICTED_OPERATION as i32,
         );
     }
-    look_up()
+    snapshot::with_latest(look_up)
 }
 
 fn invalid_claims() -> ErrorReport {

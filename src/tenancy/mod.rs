@@ -8,6 +8,7 @@
 mod access_level;
 mod cache;
 mod context;
+mod snapshot;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
 
