@@ -233,7 +233,7 @@ fn chosen(client: &mut Client, choice: Choice) -> (Transaction<'_>, View) {
 #[test]
 fn two_hundred_clients_see_their_own_rows_alone() {
     let database = pooled_database("pool_many");
-    let transactions = effort::figure(15, 4000);
+    let transactions = effort::figure(15, 1200);
     let seed = effort::seed();
     println!("SOP_ML_SEED={seed}");
     let bouncer = PgBouncer::start(&database, &[POOL], SERVER_CONNECTIONS);
@@ -433,7 +433,9 @@ fn access_that_is_taken_away_stops_at_the_next_statement() {
                 transaction.rollback().unwrap();
                 // The session afterwards, too.
                 let mut transaction = client.transaction().unwrap();
-                transaction.batch_execute(&choice.statement(tenant)).unwrap();
+                transaction
+                    .batch_execute(&choice.statement(tenant))
+                    .unwrap();
                 assert_eq!(look(&mut transaction).restaurant, None, "{context}");
                 transaction.rollback().unwrap();
                 tenant += 1;
