@@ -20,6 +20,7 @@ check "clippy, whole workspace" cargo clippy --quiet --workspace --all-targets -
 check "clippy, tests inside the server" cargo clippy --quiet --package sop_ml --all-targets --no-default-features \
     --features "pg$pg_major,pg_test" -- -D warnings
 check "rules for SQL and for the code that calls it" scripts/lint-sql.sh
+check "pgspot" scripts/lint-pgspot.sh
 if have shellcheck; then
     check "shellcheck" shellcheck scripts/*.sh .ci/run
 else

@@ -59,6 +59,11 @@ find_missing() {
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] ||
         need ca-certificates "ca-certificates: cargo downloads over TLS"
 
+    python3 -c 'import ensurepip, venv' 2>/dev/null ||
+        need python3-venv "Python 3 with venv: make lint runs pgspot in an environment of its own"
+    { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; } ||
+        need pgbouncer "PgBouncer: the tests run tenants through its transaction mode"
+
     if pg_config=$(find_pg_config); then
         local version
         version=$(major_version "$pg_config")
@@ -160,4 +165,6 @@ else
     # Without --no-run an ordinary user would get a data directory that nothing here uses.
     cargo pgrx init --no-run "--pg$pg_major" "$PG_CONFIG"
 fi
+# Only make lint needs it, so a package index that cannot be reached stops nothing else.
+"$root_dir/scripts/lint-pgspot.sh" prepare || warn "pgspot could not be installed; make lint will fail without it"
 say "== Ready"

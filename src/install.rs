@@ -57,6 +57,7 @@ fn install() -> Result<
     pg_sys::panic::ErrorReport,
 > {
     require_owner()?;
+    require_no_strangers()?;
     let _outside = OutsideMembership::enter();
     run_script("SELECT pg_catalog.set_config('client_min_messages', 'warning', true)")?;
     sql::execute(
@@ -108,6 +109,24 @@ fn require_owner() -> PgResult<()> {
     )
 }
 
+/// Whoever owned a table here could have this function run a trigger of his with the rights of its caller, and would keep
+/// the rows in his hands.
+fn require_no_strangers() -> PgResult<()> {
+    let strangers = sql::select(
+        include_str!("../sql/queries/install_strangers.sql"),
+        &[],
+        |row| row.required::<String>(1),
+    )?;
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    Err(prerequisite(format!(
+        "schema sop_ml or sop_ml_storage holds what belongs to other roles: {}",
+        strangers.join(", ")
+    ))
+    .set_hint("Look at what it is; then drop it, or make it yours with ALTER … OWNER TO."))
+}
+
 /// Runs a file of several statements; errors carry the server's own SQLSTATE and message.
 fn run_script(text: &str) -> PgResult<()> {
     sql::execute(text, &[]).map(|_| ())
@@ -139,6 +158,13 @@ fn checksum(text: &str) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// Name and checksum of each migration that this version of the code has.
+pub(crate) fn migrations() -> impl Iterator<Item = (String, String)> {
+    files::MIGRATIONS
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), checksum(text)))
 }
 
 fn changed_migration(name: &str) -> pg_sys::panic::ErrorReport {

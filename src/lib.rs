@@ -45,6 +45,7 @@ mod options;
 mod partitions;
 mod period;
 mod regclass;
+mod self_check;
 mod settings;
 mod sql;
 mod statistics;

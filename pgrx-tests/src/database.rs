@@ -37,6 +37,11 @@ impl Database {
         }
     }
 
+    /// Directory and port of the server's socket.
+    pub(crate) fn address(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
     /// Settings of a connection as `role`, for tests that need more than [`Database::connect`].
     #[must_use]
     pub fn config(&self, role: &str) -> postgres::Config {

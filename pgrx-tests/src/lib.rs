@@ -15,11 +15,13 @@ mod database;
 pub mod effort;
 pub mod fixture;
 pub mod pages;
+mod pgbouncer;
 pub mod schema_doc;
 pub mod tokens;
 
 pub use cluster::{Cluster, shared};
 pub use database::{Database, Output, describe, sqlstate};
+pub use pgbouncer::PgBouncer;
 
 use std::path::{Path, PathBuf};
 

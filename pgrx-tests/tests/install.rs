@@ -272,3 +272,46 @@ fn databases_of_one_cluster_may_create_the_extension_at_once() {
         assert_same_lines("definitions", &first, &definitions(database));
     }
 }
+
+#[test]
+fn what_another_role_put_there_first_is_not_installed_over() {
+    // Whoever may create schemas could make sop_ml before a superuser creates the extension, with a register of migrations
+    // whose trigger runs with the superuser's rights.
+    let database = shared().database("install_stranger");
+    database.run(
+        "CREATE ROLE stranger LOGIN; GRANT CREATE ON DATABASE install_stranger TO stranger;
+         SET ROLE stranger;
+         CREATE SCHEMA sop_ml;
+         CREATE TABLE sop_ml.sop_schema_migrations (version int PRIMARY KEY, name text, checksum text,
+             applied_at timestamptz DEFAULT now());
+         CREATE FUNCTION sop_ml.seize() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN ALTER ROLE stranger SUPERUSER; RETURN NEW; END';
+         CREATE TRIGGER seize BEFORE INSERT ON sop_ml.sop_schema_migrations
+             FOR EACH ROW EXECUTE FUNCTION sop_ml.seize();",
+    );
+    let mut client = database.superuser();
+    for put_away in [
+        "SELECT 1",
+        "DROP TABLE sop_ml.sop_schema_migrations",
+        "DROP FUNCTION sop_ml.seize()",
+    ] {
+        client.batch_execute(put_away).unwrap();
+        let error = client
+            .batch_execute("CREATE EXTENSION sop_ml")
+            .expect_err(put_away);
+        assert_eq!(sqlstate(&error), "55000", "{put_away}");
+        let raised = error.as_db_error().unwrap();
+        assert!(
+            raised.message().contains("stranger") && raised.hint().is_some(),
+            "{}",
+            raised.message()
+        );
+    }
+    client
+        .batch_execute("ALTER SCHEMA sop_ml OWNER TO CURRENT_USER; CREATE EXTENSION sop_ml")
+        .unwrap();
+    assert_eq!(
+        database.count("SELECT count(*) FROM pg_roles WHERE rolname = 'stranger' AND rolsuper"),
+        0
+    );
+}

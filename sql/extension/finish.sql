@@ -1,3 +1,6 @@
+-- CREATE EXTENSION looks names up in schema sop_ml first; from here on nothing there may stand in for what the server has.
+SET LOCAL search_path TO pg_catalog, pg_temp;
+
 -- Member functions: what tables are read or written by is not for PUBLIC. Functions over values alone (immutable) and the
 -- five that policies, views and triggers call stay open to whoever has USAGE on the schema. The rest goes to the level that needs it; a volatile function
 -- that is missing from the list can be called by superusers only.
@@ -22,6 +25,7 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.signature);
         grantees := CASE
+            WHEN member.name = 'self_check' THEN 'sop_ml_owner, sop_ml_operator'
             WHEN member.volatility = 's' THEN 'sop_ml_viewer, sop_ml_group_reader, sop_ml_operator'
             WHEN member.name IN ('validate_ml_training_data_quality', 'calculate_model_drift_metrics',
                                  'detect_prediction_anomalies', 'register_dataset', 'raise_alert', 'enqueue_job')

@@ -15,7 +15,7 @@ BEGIN
             ('sop_ml_operator',     'NOLOGIN BYPASSRLS')
         ) AS role (name, attributes)
     LOOP
-        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted.name) THEN
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) wanted.name) THEN
             BEGIN
                 EXECUTE pg_catalog.format('CREATE ROLE %I %s', wanted.name, wanted.attributes);
             EXCEPTION WHEN duplicate_object OR unique_violation THEN

@@ -129,26 +129,19 @@ BEGIN
 END
 $policies$;
 
--- Policies of a parent do not reach a query that names its partition: partitions deny by default. FORCE, because their
--- owner must come through the parent too.
-DO $partitions$
+-- Policies of a parent do not reach a query that names its partition: partitions deny by default, and so does whatever else
+-- lies in sop_ml_storage. FORCE, because the owner of a partition must come through the parent too.
+DO $storage$
 DECLARE
-    partition name;
+    relation name;
 BEGIN
-    FOR partition IN
+    FOR relation IN
         SELECT c.relname FROM pg_catalog.pg_class AS c
         WHERE c.relnamespace = 'sop_ml_storage'::pg_catalog.regnamespace
-          AND c.relispartition AND c.relkind IN ('r', 'p')
+          AND c.relkind IN ('r', 'p')
           AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
     LOOP
-        EXECUTE format('ALTER TABLE sop_ml_storage.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', partition);
-    END LOOP;
-    FOR partition IN
-        SELECT c.relname FROM pg_catalog.pg_class AS c
-        WHERE c.relnamespace = 'sop_ml_storage'::pg_catalog.regnamespace
-          AND c.relispartition AND c.relkind IN ('r', 'p')
-    LOOP
-        EXECUTE format('REVOKE ALL ON sop_ml_storage.%I FROM PUBLIC', partition);
+        EXECUTE format('ALTER TABLE sop_ml_storage.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', relation);
     END LOOP;
 END
-$partitions$;
+$storage$;

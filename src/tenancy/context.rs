@@ -5,7 +5,8 @@ use pgrx::{Uuid, pg_sys};
 
 use super::access_level::AccessLevel;
 use super::claims::{Claims, parse_uuid};
-use super::identity::as_superuser;
+use super::identity;
+use super::snapshot;
 use super::token;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
 use crate::{settings, sql};
@@ -367,4 +368,9 @@ fn caller_roles(outer_user: pg_sys::Oid) -> PgResult<Roles> {
             .max(),
         group_reader: names.iter().any(|name| name == "sop_ml_group_reader"),
     })
+}
+
+/// Runs a fixed look-up past the policies of what it reads, and sees what is true now.
+fn as_superuser<T>(look_up: impl FnOnce() -> PgResult<T>) -> PgResult<T> {
+    identity::as_superuser(|| snapshot::with_latest(look_up))
 }

@@ -10,6 +10,7 @@ mod cache;
 mod claims;
 mod context;
 mod identity;
+mod snapshot;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
 mod token;

@@ -1,0 +1,15 @@
+-- Tables with a tenant key, tables of sop_ml_storage and partitions, wherever they lie, on which row-level security is not
+-- both enabled and forced.
+SELECT c.oid::regclass::text,
+       CASE WHEN c.relrowsecurity THEN 'row-level security is enabled, but not forced'
+            ELSE 'row-level security is not enabled' END
+FROM pg_catalog.pg_class AS c
+LEFT JOIN pg_catalog.pg_class AS root ON root.oid = pg_partition_root(c.oid)
+WHERE c.relkind IN ('r', 'p')
+  AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+  AND (c.relnamespace = to_regnamespace('sop_ml_storage')
+       OR root.relnamespace = to_regnamespace('sop_ml')
+       OR c.relnamespace = to_regnamespace('sop_ml')
+          AND EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+                      WHERE a.attrelid = c.oid AND a.attname = 'restaurant_id' AND NOT a.attisdropped))
+ORDER BY 1
