@@ -36,6 +36,7 @@ mod data_quality;
 mod drift;
 mod error;
 mod features;
+mod host_links;
 mod install;
 mod interrupts;
 mod models;

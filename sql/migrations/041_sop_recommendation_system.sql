@@ -74,6 +74,9 @@ CREATE TABLE sop_ml.sop_content_features (
     retired_at              timestamptz,
     created_at              timestamptz NOT NULL DEFAULT now(),
     updated_at              timestamptz NOT NULL DEFAULT now(),
+    host_document_id        uuid GENERATED ALWAYS AS (
+        CASE WHEN restaurant_id <> '00000000-0000-0000-0000-000000000000'
+              AND sop_id <> '00000000-0000-0000-0000-000000000000' THEN sop_id END) STORED,
     CONSTRAINT sop_content_features_pkey PRIMARY KEY (restaurant_id, sop_id),
     CONSTRAINT sop_content_features_restaurant_fkey FOREIGN KEY (restaurant_id)
         REFERENCES sop_ml.sop_restaurants (restaurant_id),
@@ -121,6 +124,9 @@ CREATE TABLE sop_ml.sop_user_profiles (
     retain_until            timestamptz,
     created_at              timestamptz NOT NULL DEFAULT now(),
     updated_at              timestamptz NOT NULL DEFAULT now(),
+    host_user_id            uuid GENERATED ALWAYS AS (
+        CASE WHEN restaurant_id <> '00000000-0000-0000-0000-000000000000'
+              AND user_id <> '00000000-0000-0000-0000-000000000000' THEN user_id END) STORED,
     CONSTRAINT sop_user_profiles_pkey PRIMARY KEY (restaurant_id, user_id),
     CONSTRAINT sop_user_profiles_restaurant_fkey FOREIGN KEY (restaurant_id)
         REFERENCES sop_ml.sop_restaurants (restaurant_id),
