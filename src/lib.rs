@@ -43,6 +43,7 @@ mod models;
 mod options;
 mod partitions;
 mod period;
+mod privacy;
 mod regclass;
 mod settings;
 mod sql;

@@ -25,7 +25,8 @@ BEGIN
             WHEN member.name IN ('validate_ml_training_data_quality', 'calculate_model_drift_metrics',
                                  'detect_prediction_anomalies', 'register_dataset')
                 THEN 'sop_ml_analyst, sop_ml_operator'
-            WHEN member.name IN ('run_daily_ml_aggregation', 'aggregate_performance', 'compute_baselines')
+            WHEN member.name IN ('run_daily_ml_aggregation', 'aggregate_performance', 'compute_baselines',
+                                 'set_privacy_preference')
                 THEN 'sop_ml_manager, sop_ml_operator'
             WHEN member.name IN ('maintain_partitions', 'refresh_performance_summaries')
                 THEN 'sop_ml_operator'

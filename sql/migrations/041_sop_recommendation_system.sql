@@ -135,6 +135,9 @@ CREATE TABLE sop_ml.sop_user_profiles (
     CONSTRAINT sop_user_profiles_interaction_count_check CHECK (interaction_count >= 0),
     CONSTRAINT sop_user_profiles_completion_rate_check CHECK (completion_rate BETWEEN 0 AND 1)
 ) WITH (fillfactor = 80);
+-- The few people whose data no training may read (view sop_training_exclusions).
+CREATE INDEX sop_user_profiles_excluded_idx ON sop_ml.sop_user_profiles (restaurant_id, user_id)
+    WHERE personalization_opt_out OR status = 'erased';
 CREATE INDEX sop_user_profiles_role_idx ON sop_ml.sop_user_profiles (restaurant_id, job_role) WHERE status = 'active';
 
 CREATE TABLE sop_ml.sop_recommendation_models (
