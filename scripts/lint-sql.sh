@@ -109,6 +109,38 @@ for file in "${queries[@]}"; do
     grep -qF "queries/$(basename "$file")\"" "${rust[@]}" /dev/null || say "$file:1" | report "statement file that nothing runs"
 done
 
+# Who refused to have their data used is left out by view sop_training_exclusions (docs/privacy.md). A statement that reads
+# people's rows either uses it or stands here with the reason why it need not.
+declare -A needs_no_exclusion=(
+    [aggregation_day_users]="operational totals of a day per SOP; learns nothing from a person and shows none"
+    [aggregation_hours_interactions]="operational totals of an hour per SOP; learns nothing from a person and shows none"
+    [aggregation_drift_ranges]="which days a model predicted on; reads no person"
+    [aggregation_served_models]="which models predicted; reads no person"
+    [anomalies_baseline]="watches what a model said; trains nothing"
+    [anomalies_candidates]="watches what a model said; trains nothing"
+    [drift_samples]="watches what a model saw and said; trains nothing"
+)
+personal='sop_ml\.sop_(user_interactions|user_profiles|training_records|ml_predictions|generated_recommendations)\b'
+for file in "${queries[@]}"; do
+    name=$(basename "$file" .sql)
+    if [ -z "$(code "\\b(from|join|FROM|JOIN)\s+(only\s+|ONLY\s+)?$personal" "$file")" ]; then
+        [ -z "${needs_no_exclusion[$name]:-}" ] || say "$file:1" | report "excused from sop_training_exclusions, but reads no people's rows"
+        continue
+    fi
+    reads=$(code "$personal" "$file" | wc -l)
+    excludes=$(code '(?i)not exists \(select from sop_ml\.sop_training_exclusions\b' "$file" | wc -l)
+    if [ -n "${needs_no_exclusion[$name]:-}" ]; then
+        [ "$excludes" -eq 0 ] || say "$file:1" | report "excused from sop_training_exclusions, but uses it"
+    elif [ "$excludes" -lt "$reads" ]; then
+        say "$file:1" | report "reads people's rows without sop_training_exclusions (or a reason in scripts/lint-sql.sh)"
+    fi
+done
+for name in "${!needs_no_exclusion[@]}"; do
+    [ -f "sql/queries/$name.sql" ] || say "$name" | report "excused from sop_training_exclusions, but does not exist"
+done
+[ ${#rust[@]} -eq 0 ] || grep -nP "(?i)\b(from|join)\s+$personal" "${rust[@]}" /dev/null |
+    grep -vP "^[^:]+:\d+:'|tests?\.rs:" | report "people's rows read outside sql/queries" || true
+
 if [ ${#rust[@]} -gt 0 ]; then
     # Code below the tests' module may do as it likes.
     for file in "${rust[@]}"; do

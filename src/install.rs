@@ -56,7 +56,7 @@ fn install() -> Result<
     TableIterator<'static, (name!(file, String), name!(action, String))>,
     pg_sys::panic::ErrorReport,
 > {
-    require_owner()?;
+    require_owner("install()")?;
     require_no_strangers()?;
     let _outside = OutsideMembership::enter();
     run_script("SELECT pg_catalog.set_config('client_min_messages', 'warning', true)")?;
@@ -94,7 +94,8 @@ COMMENT ON FUNCTION sop_ml.install() IS
     requires = [install]
 );
 
-fn require_owner() -> PgResult<()> {
+/// For functions that change tables: superusers and the owner of the extension.
+pub(crate) fn require_owner(function: &str) -> PgResult<()> {
     let owner = sql::select_one(
         include_str!("../sql/queries/install_extension_owner.sql"),
         &[],
@@ -103,10 +104,10 @@ fn require_owner() -> PgResult<()> {
     if owner == Some(true) {
         return Ok(());
     }
-    Err(
-        insufficient_privilege("install() is for superusers and the owner of extension sop_ml")
-            .set_hint("Ask your database administrator to run SELECT * FROM sop_ml.install()."),
-    )
+    Err(insufficient_privilege(format!(
+        "{function} is for superusers and the owner of extension sop_ml"
+    ))
+    .set_hint("Ask your database administrator to call it."))
 }
 
 /// Whoever owned a table here could have this function run a trigger of his with the rights of its caller, and would keep

@@ -23,6 +23,24 @@ pub(crate) struct Failure {
 ///
 /// Cancel, timeout of the whole statement and shutdown are not failures of the work: they are raised again.
 pub(crate) fn isolated<T>(work: impl FnOnce() -> PgResult<T>) -> Result<T, Failure> {
+    isolated_from(is_failure_of_work, work)
+}
+
+fn is_failure_of_work(code: Code) -> bool {
+    !matches!(
+        code,
+        Code::ERRCODE_QUERY_CANCELED
+            | Code::ERRCODE_ADMIN_SHUTDOWN
+            | Code::ERRCODE_CRASH_SHUTDOWN
+            | Code::ERRCODE_IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+    )
+}
+
+/// As [`isolated`], for errors that `catches` names; others are raised again as they are.
+pub(crate) fn isolated_from<T>(
+    catches: fn(Code) -> bool,
+    work: impl FnOnce() -> PgResult<T>,
+) -> Result<T, Failure> {
     // SAFETY: the sequence is that of PL/pgSQL's exception blocks: remember memory context and resource owner, begin the
     // subtransaction, return to the caller's memory context, and after release or rollback restore both.
     let (context, owner) = unsafe {
@@ -38,19 +56,13 @@ pub(crate) fn isolated<T>(work: impl FnOnce() -> PgResult<T>) -> Result<T, Failu
             unreachable!("an ERROR report does not return")
         }
     }))
-    .catch_others(|cause| {
+    .catch_others(move |cause| {
         let (CaughtError::PostgresError(report)
         | CaughtError::ErrorReport(report)
         | CaughtError::RustPanic {
             ereport: report, ..
         }) = &cause;
-        if matches!(
-            report.sql_error_code(),
-            Code::ERRCODE_QUERY_CANCELED
-                | Code::ERRCODE_ADMIN_SHUTDOWN
-                | Code::ERRCODE_CRASH_SHUTDOWN
-                | Code::ERRCODE_IDLE_IN_TRANSACTION_SESSION_TIMEOUT
-        ) {
+        if !catches(report.sql_error_code()) {
             cause.rethrow()
         }
         Err(Failure {

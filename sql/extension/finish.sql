@@ -31,7 +31,7 @@ BEGIN
                                  'detect_prediction_anomalies', 'register_dataset', 'raise_alert', 'enqueue_job')
                 THEN 'sop_ml_analyst, sop_ml_operator'
             WHEN member.name IN ('run_daily_ml_aggregation', 'aggregate_performance', 'compute_baselines',
-                                 'acknowledge_alert', 'resolve_alert', 'cancel_job')
+                                 'acknowledge_alert', 'resolve_alert', 'cancel_job', 'set_privacy_preference')
                 THEN 'sop_ml_manager, sop_ml_operator'
             WHEN member.name IN ('maintain_partitions', 'refresh_performance_summaries', 'claim_job', 'execute_job')
                 THEN 'sop_ml_operator'

@@ -8,7 +8,7 @@ COMMENT ON COLUMN sop_ml.sop_schema_migrations.checksum IS 'SHA-256 of the file 
 COMMENT ON COLUMN sop_ml.sop_schema_migrations.applied_at IS 'When it was applied.';
 
 COMMENT ON TABLE sop_ml.sop_restaurants IS 'The tenants. Every other table carries restaurant_id; the nil uuid is the shared tenant and has no row here.';
-COMMENT ON COLUMN sop_ml.sop_restaurants.restaurant_id IS 'Identity of the restaurant; never nil.';
+COMMENT ON COLUMN sop_ml.sop_restaurants.restaurant_id IS 'Identity of the restaurant; never nil. May be linked to the host''s table of restaurants (link_host_table).';
 COMMENT ON COLUMN sop_ml.sop_restaurants.name IS 'Name as people know it.';
 COMMENT ON COLUMN sop_ml.sop_restaurants.external_ref IS 'Identity in the host application, when that is not the same uuid.';
 COMMENT ON COLUMN sop_ml.sop_restaurants.region IS 'Region, free text; with kind it forms the peer group for comparisons.';
@@ -55,7 +55,7 @@ COMMENT ON TABLE sop_ml.sop_training_records IS 'Training of staff: one row per 
 COMMENT ON COLUMN sop_ml.sop_training_records.restaurant_id IS 'Restaurant that the row belongs to.';
 COMMENT ON COLUMN sop_ml.sop_training_records.record_id IS 'Identity of the record.';
 COMMENT ON COLUMN sop_ml.sop_training_records.user_id IS 'Person trained.';
-COMMENT ON COLUMN sop_ml.sop_training_records.module_id IS 'Training module; may be linked to the host''s table.';
+COMMENT ON COLUMN sop_ml.sop_training_records.module_id IS 'Training module; may be linked to the host''s table of training modules (link_host_table).';
 COMMENT ON COLUMN sop_ml.sop_training_records.module_name IS 'Name of the module when the record was made.';
 COMMENT ON COLUMN sop_ml.sop_training_records.module_version IS 'Version of the module that was taught.';
 COMMENT ON COLUMN sop_ml.sop_training_records.certification IS 'Certificate that completion gives; NULL when the module gives none.';
@@ -75,3 +75,4 @@ COMMENT ON COLUMN sop_ml.sop_training_records.source IS 'System that the record 
 COMMENT ON COLUMN sop_ml.sop_training_records.evidence IS 'Documents and check lists behind the result, an object.';
 COMMENT ON COLUMN sop_ml.sop_training_records.created_at IS 'When the row was made.';
 COMMENT ON COLUMN sop_ml.sop_training_records.updated_at IS 'Last change of the row.';
+COMMENT ON COLUMN sop_ml.sop_training_records.host_module_id IS 'module_id for the foreign key to the host''s table of training modules (link_host_table); NULL for nil rows, which need no host row. Generated.';

@@ -58,6 +58,7 @@ COMMENT ON COLUMN sop_ml.sop_content_features.published_at IS 'When it was publi
 COMMENT ON COLUMN sop_ml.sop_content_features.retired_at IS 'When it was retired.';
 COMMENT ON COLUMN sop_ml.sop_content_features.created_at IS 'When the row was made.';
 COMMENT ON COLUMN sop_ml.sop_content_features.updated_at IS 'Last change of the row.';
+COMMENT ON COLUMN sop_ml.sop_content_features.host_document_id IS 'sop_id for the foreign key to the host''s table of documents (link_host_table); NULL for nil rows, which need no host row. Generated.';
 
 COMMENT ON TABLE sop_ml.sop_user_profiles IS 'What a person is like as a learner and worker: role, skills, certifications, preferences. The recommender''s user side.';
 COMMENT ON COLUMN sop_ml.sop_user_profiles.restaurant_id IS 'Restaurant where the person works (tenant key).';
@@ -90,6 +91,7 @@ COMMENT ON COLUMN sop_ml.sop_user_profiles.features_computed_at IS 'When the der
 COMMENT ON COLUMN sop_ml.sop_user_profiles.retain_until IS 'Profile is to be removed after this instant; NULL keeps it.';
 COMMENT ON COLUMN sop_ml.sop_user_profiles.created_at IS 'When the row was made.';
 COMMENT ON COLUMN sop_ml.sop_user_profiles.updated_at IS 'Last change of the row.';
+COMMENT ON COLUMN sop_ml.sop_user_profiles.host_user_id IS 'user_id for the foreign key to the host''s table of users (link_host_table); NULL for nil rows, which need no host row. Generated.';
 
 COMMENT ON TABLE sop_ml.sop_recommendation_models IS 'Recommendation models: what was trained on which data with which parameters, how good it is, and whether it serves.';
 COMMENT ON COLUMN sop_ml.sop_recommendation_models.restaurant_id IS 'Owner of the model; nil for a shared model.';

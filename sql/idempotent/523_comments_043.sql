@@ -138,7 +138,7 @@ COMMENT ON COLUMN sop_ml.sop_event_outbox.delivered_at IS 'When the receiver acc
 COMMENT ON COLUMN sop_ml.sop_event_outbox.expires_at IS 'Not worth delivering after this instant.';
 COMMENT ON COLUMN sop_ml.sop_event_outbox.retain_until IS 'The row may be removed after this instant; NULL keeps it.';
 
-COMMENT ON TABLE sop_ml.sop_privacy_preferences IS 'What each person allowed or denied, per purpose: the one truth that every feature follows. Without a row the purpose is allowed as far as the restaurant''s own legal basis goes.';
+COMMENT ON TABLE sop_ml.sop_privacy_preferences IS 'What each person allowed or denied, per purpose: the one truth that every feature follows. Without a row, personalisation, training and experimentation are allowed as far as the restaurant''s own legal basis goes, and cross_restaurant is denied. Set it with set_privacy_preference().';
 COMMENT ON COLUMN sop_ml.sop_privacy_preferences.restaurant_id IS 'Restaurant (tenant key).';
 COMMENT ON COLUMN sop_ml.sop_privacy_preferences.user_id IS 'Person.';
 COMMENT ON COLUMN sop_ml.sop_privacy_preferences.purpose IS 'Purpose: personalisation, training, experimentation or cross_restaurant.';

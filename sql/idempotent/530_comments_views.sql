@@ -62,3 +62,8 @@ COMMENT ON COLUMN sop_ml.sop_performance_aggregate_states.percentiles IS 'Sketch
 COMMENT ON COLUMN sop_ml.sop_performance_baseline_states.stats IS 'Count, moments, minimum and maximum of the values.';
 COMMENT ON COLUMN sop_ml.sop_performance_baseline_states.percentiles IS 'Sketch of the distribution of the values.';
 COMMENT ON COLUMN sop_ml.sop_ab_result_states.stats IS 'Count, moments, minimum and maximum of the values.';
+
+COMMENT ON VIEW sop_ml.sop_training_exclusions IS 'People whose data no training and no recommendation reads: they denied training or personalisation, or their profile is erased. Statements that learn from people leave them out by NOT EXISTS; see docs/privacy.md.';
+COMMENT ON COLUMN sop_ml.sop_training_exclusions.restaurant_id IS 'Restaurant (tenant key).';
+COMMENT ON COLUMN sop_ml.sop_training_exclusions.user_id IS 'Person; listed once per reason.';
+COMMENT ON COLUMN sop_ml.sop_training_exclusions.reason IS 'training denied, personalisation denied or erased.';

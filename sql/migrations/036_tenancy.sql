@@ -5,6 +5,10 @@
 --     ready to be distributed by tenant). The nil uuid is the shared tenant and has no row in sop_restaurants.
 --   * Only relations, constraints, indexes and storage settings live here. Whatever depends on a function or type of
 --     the extension (policy, view, trigger) is made by the scripts in sql/idempotent.
+--   * Key tables that may be linked to a table of the host application (link_host_table) carry the linked identifier in a
+--     generated column host_…_id, which is NULL for rows that need no host row: of the shared tenant, or with a nil
+--     identifier. A foreign key lets NULL through and nothing else, on both sides and under concurrency; triggers
+--     would have to get that right again. sop_restaurants has no such rows and is linked by restaurant_id itself.
 --   * States and kinds are text with a CHECK, never enums: text equality is leakproof, so an index on it stays usable
 --     under row security.
 
@@ -123,6 +127,9 @@ CREATE TABLE sop_ml.sop_training_records (
     evidence         jsonb NOT NULL DEFAULT '{}',
     created_at       timestamptz NOT NULL DEFAULT now(),
     updated_at       timestamptz NOT NULL DEFAULT now(),
+    host_module_id   uuid GENERATED ALWAYS AS (
+        CASE WHEN restaurant_id <> '00000000-0000-0000-0000-000000000000'
+              AND module_id <> '00000000-0000-0000-0000-000000000000' THEN module_id END) STORED,
     CONSTRAINT sop_training_records_pkey PRIMARY KEY (restaurant_id, record_id),
     CONSTRAINT sop_training_records_attempt_key UNIQUE (restaurant_id, user_id, module_id, attempt),
     CONSTRAINT sop_training_records_restaurant_fkey FOREIGN KEY (restaurant_id)

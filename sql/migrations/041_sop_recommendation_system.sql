@@ -74,6 +74,9 @@ CREATE TABLE sop_ml.sop_content_features (
     retired_at              timestamptz,
     created_at              timestamptz NOT NULL DEFAULT now(),
     updated_at              timestamptz NOT NULL DEFAULT now(),
+    host_document_id        uuid GENERATED ALWAYS AS (
+        CASE WHEN restaurant_id <> '00000000-0000-0000-0000-000000000000'
+              AND sop_id <> '00000000-0000-0000-0000-000000000000' THEN sop_id END) STORED,
     CONSTRAINT sop_content_features_pkey PRIMARY KEY (restaurant_id, sop_id),
     CONSTRAINT sop_content_features_restaurant_fkey FOREIGN KEY (restaurant_id)
         REFERENCES sop_ml.sop_restaurants (restaurant_id),
@@ -121,6 +124,9 @@ CREATE TABLE sop_ml.sop_user_profiles (
     retain_until            timestamptz,
     created_at              timestamptz NOT NULL DEFAULT now(),
     updated_at              timestamptz NOT NULL DEFAULT now(),
+    host_user_id            uuid GENERATED ALWAYS AS (
+        CASE WHEN restaurant_id <> '00000000-0000-0000-0000-000000000000'
+              AND user_id <> '00000000-0000-0000-0000-000000000000' THEN user_id END) STORED,
     CONSTRAINT sop_user_profiles_pkey PRIMARY KEY (restaurant_id, user_id),
     CONSTRAINT sop_user_profiles_restaurant_fkey FOREIGN KEY (restaurant_id)
         REFERENCES sop_ml.sop_restaurants (restaurant_id),
@@ -129,6 +135,9 @@ CREATE TABLE sop_ml.sop_user_profiles (
     CONSTRAINT sop_user_profiles_interaction_count_check CHECK (interaction_count >= 0),
     CONSTRAINT sop_user_profiles_completion_rate_check CHECK (completion_rate BETWEEN 0 AND 1)
 ) WITH (fillfactor = 80);
+-- The few people whose data no training may read (view sop_training_exclusions).
+CREATE INDEX sop_user_profiles_excluded_idx ON sop_ml.sop_user_profiles (restaurant_id, user_id)
+    WHERE personalization_opt_out OR status = 'erased';
 CREATE INDEX sop_user_profiles_role_idx ON sop_ml.sop_user_profiles (restaurant_id, job_role) WHERE status = 'active';
 
 CREATE TABLE sop_ml.sop_recommendation_models (
