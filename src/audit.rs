@@ -55,7 +55,7 @@ fn update(hash: &mut Sha256, bytes: Option<&[u8]>) {
 }
 
 /// Recomputes a restaurant's chain and reports its first break.
-#[pg_extern(stable)]
+#[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 fn verify_audit(
     restaurant_id: default!(Option<Uuid>, "NULL"),

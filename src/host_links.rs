@@ -217,7 +217,7 @@ fn unlink_host_table(
 }
 
 /// One row per kind.
-#[pg_extern(stable)]
+#[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 fn host_links() -> Result<
     TableIterator<
