@@ -12,13 +12,19 @@
 pub mod catalogue;
 mod cluster;
 mod database;
+pub mod dump;
 pub mod effort;
 pub mod fixture;
 pub mod pages;
+pub mod previous_version;
+mod private_server;
+pub mod releases;
 pub mod schema_doc;
+pub mod user_objects;
 
 pub use cluster::{Cluster, shared};
 pub use database::{Database, Output, describe, sqlstate};
+pub use private_server::PrivateServer;
 
 use std::path::{Path, PathBuf};
 
