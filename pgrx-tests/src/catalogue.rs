@@ -146,7 +146,7 @@ pub fn definitions(database: &Database) -> Vec<String> {
          UNION ALL
          SELECT format('index %s', i.indexdef) FROM pg_catalog.pg_indexes i WHERE i.schemaname IN ('sop_ml', 'sop_ml_storage')
          UNION ALL
-         SELECT format('trigger %s', pg_catalog.pg_get_triggerdef(t.oid))
+         SELECT format('trigger %s enabled %s', pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled)
            FROM relations r JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal
          UNION ALL
          SELECT format('policy %s on %s.%s %s %s roles %s using %s check %s', policyname, schemaname, tablename, permissive, cmd,
@@ -162,6 +162,33 @@ pub fn definitions(database: &Database) -> Vec<String> {
          SELECT format('comment on %s: %s', r.name, pg_catalog.obj_description(r.oid, 'pg_class'))
            FROM relations r WHERE pg_catalog.obj_description(r.oid, 'pg_class') IS NOT NULL
          ORDER BY 1",
+    )
+}
+
+/// The members of the extension, and the rights that its script gave them (which a dump leaves to the script).
+#[must_use]
+pub fn members(database: &Database) -> Vec<String> {
+    database.texts(
+        "SELECT pg_catalog.format('member %s', pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid))
+           FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'sop_ml'
+          WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'
+         UNION ALL
+         SELECT pg_catalog.format('initial right on %s: %s', pg_catalog.pg_describe_object(i.classoid, i.objoid, i.objsubid),
+                       (SELECT pg_catalog.string_agg(acl::text, ' ' ORDER BY acl::text) FROM pg_catalog.unnest(i.initprivs) AS acl))
+           FROM pg_catalog.pg_init_privs i WHERE i.privtype = 'e'
+         UNION ALL
+         SELECT pg_catalog.format('extension %s version %s schema %s', extname, extversion, extnamespace::regnamespace)
+           FROM pg_catalog.pg_extension WHERE extname = 'sop_ml'
+         ORDER BY 1",
+    )
+}
+
+/// Where every sequence of the database stands.
+#[must_use]
+pub fn sequences(database: &Database) -> Vec<String> {
+    database.texts(
+        "SELECT pg_catalog.format('%I.%I %s %s', schemaname, sequencename, data_type, last_value)
+           FROM pg_catalog.pg_sequences ORDER BY 1",
     )
 }
 

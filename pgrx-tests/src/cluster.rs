@@ -1,11 +1,11 @@
 //! Throw-away servers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::{Database, workspace};
+use crate::{Database, Output, workspace};
 
 /// A running server of its own; stopped and removed when dropped, or when the test process ends in any other way.
 #[derive(Debug)]
@@ -15,11 +15,24 @@ pub struct Cluster {
     pub host: String,
     /// Port, which names the socket.
     pub port: u16,
+    /// Its data directory.
+    pub data: PathBuf,
     /// Directory with the server's programs (`psql`, `pg_dump`).
     pub programs: PathBuf,
     /// Name of the database that has the extension and nothing else, copied for each test. Made on first use.
     template: Mutex<Option<&'static str>>,
 }
+
+/// Arguments: the workspace, a program and its arguments.
+const AS_SERVER_USER: &str = r#"
+    source "$1/scripts/lib.sh"
+    shift
+    work=$(as_server_user mktemp -d /tmp/sop_ml_work.XXXXXX)
+    status=0
+    as_server_user env -u RUST_BACKTRACE bash -c 'cd "$1" && shift && exec "$@"' bash "$work" "$@" </dev/null 2>&1 || status=$?
+    as_server_user rm -rf "$work"
+    exit "$status"
+"#;
 
 /// The server that all tests of this binary share.
 pub fn shared() -> &'static Cluster {
@@ -34,6 +47,19 @@ impl Cluster {
     /// When the server does not start.
     #[must_use]
     pub fn start(name: &str) -> Self {
+        Self::launch(name, None)
+    }
+
+    /// As [`Cluster::start`], with the programs that this `pg_config` names.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    #[must_use]
+    pub fn start_with_programs(name: &str, pg_config: &Path) -> Self {
+        Self::launch(name, Some(pg_config))
+    }
+
+    fn launch(name: &str, pg_config: Option<&Path>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| workspace().join("target"), PathBuf::from);
@@ -47,6 +73,7 @@ impl Cluster {
             .arg(&directory)
             .args(["fsync=off", "max_connections=80"])
             .env("CLUSTER_OWNER_PID", std::process::id().to_string())
+            .envs(pg_config.map(|path| ("PG_CONFIG", path)))
             .output()
             .expect("scripts/cluster.sh can be run");
         assert!(
@@ -66,10 +93,64 @@ impl Cluster {
         Self {
             host: value("PGHOST"),
             port: value("PGPORT").parse().expect("PGPORT is a number"),
-            programs: programs(),
+            data: PathBuf::from(value("SOP_ML_PGDATA")),
+            programs: programs(pg_config),
             directory,
             template: Mutex::new(None),
         }
+    }
+
+    /// Runs one of the server's programs as the user who runs the server, in an empty directory where that user may write.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    #[must_use]
+    pub fn as_server_user(&self, program: &str, arguments: &[&str]) -> Output {
+        let output = Command::new("bash")
+            .arg("-c")
+            .arg(AS_SERVER_USER)
+            .arg("bash")
+            .arg(workspace())
+            .arg(self.programs.join(program))
+            .args(arguments)
+            .output()
+            .expect("bash can be run");
+        Output {
+            success: output.status.success(),
+            text: String::from_utf8_lossy(&output.stdout).into_owned(),
+        }
+    }
+
+    /// Stops the server; [`Cluster::start_again`] starts it with the same address.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub fn stop(&self) {
+        self.control(&["stop", "--mode", "fast"]);
+    }
+
+    /// Starts the server after [`Cluster::stop`].
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&self) {
+        let log = self.data.join("server.log");
+        let port = format!("-p {}", self.port);
+        self.control(&["start", "--log", &log.to_string_lossy(), "--options", &port]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let data = self.data.to_string_lossy();
+        let mut all = arguments.to_vec();
+        all.extend(["--pgdata", &data, "--wait", "--silent"]);
+        let output = self.as_server_user("pg_ctl", &all);
+        assert!(output.success, "pg_ctl {}: {}", all.join(" "), output.text);
+    }
+
+    /// A database that is in this server already.
+    #[must_use]
+    pub fn existing_database(&self, name: &str) -> Database {
+        Database::new(self, name)
     }
 
     /// An empty database of this name.
@@ -111,13 +192,14 @@ impl Cluster {
     }
 }
 
-/// Where the server's programs are: the answer of the `pg_config` that the scripts would choose.
-fn programs() -> PathBuf {
+/// Where the server's programs are: the answer of this `pg_config`, or of the one that the scripts would choose.
+fn programs(pg_config: Option<&Path>) -> PathBuf {
     let output = Command::new("bash")
         .arg("-c")
         .arg("source \"$1\"/scripts/lib.sh && require_postgres && printf %s \"$pg_bin\"")
         .arg("bash")
         .arg(workspace())
+        .envs(pg_config.map(|path| ("PG_CONFIG", path)))
         .output()
         .expect("bash can be run");
     assert!(

@@ -12,16 +12,22 @@
 pub mod catalogue;
 mod cluster;
 mod database;
+pub mod dump;
 pub mod effort;
 pub mod fixture;
 pub mod pages;
 mod pgbouncer;
+pub mod previous_version;
+mod private_server;
+pub mod releases;
 pub mod schema_doc;
 pub mod tokens;
+pub mod user_objects;
 
 pub use cluster::{Cluster, shared};
 pub use database::{Database, Output, describe, sqlstate};
 pub use pgbouncer::PgBouncer;
+pub use private_server::PrivateServer;
 
 use std::path::{Path, PathBuf};
 

@@ -1,15 +1,5 @@
--- The audit log: row triggers write who changed what, one more trigger numbers and chains the entries.
-
--- A superuser restoring a dump (pg_restore switches row security off) loads rows that are already chained and already
--- audited. Nobody else can claim to be doing that: operators are audited whatever they set.
-CREATE OR REPLACE FUNCTION sop_ml_storage.is_restoring() RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS
-$function$
-SELECT NOT current_setting('row_security')::boolean
-    AND (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = session_user);
-$function$;
-COMMENT ON FUNCTION sop_ml_storage.is_restoring() IS
-'Whether a superuser loads rows with row_security off, as pg_restore does: then triggers add nothing to them.';
+-- The audit log: row triggers write who changed what, one more trigger numbers and chains the entries. While a superuser
+-- restores a dump they add nothing: its rows are already chained. Operators are audited whatever they set.
 
 -- What the hash covers, in this order. Numbers and times are written in forms that no setting changes.
 CREATE OR REPLACE FUNCTION sop_ml_storage.audit_fields(entry sop_ml.sop_audit_log) RETURNS text[]
@@ -140,12 +130,12 @@ $function$;
 COMMENT ON FUNCTION sop_ml_storage.audit_change() IS
 'Row trigger of the audited tables: writes what changed to sop_audit_log.';
 
-REVOKE ALL ON FUNCTION sop_ml_storage.is_restoring(), sop_ml_storage.audit_fields(sop_ml.sop_audit_log),
+REVOKE ALL ON FUNCTION sop_ml_storage.audit_fields(sop_ml.sop_audit_log),
     sop_ml_storage.chain_audit_entry(), sop_ml_storage.audit_value(uuid, text, jsonb), sop_ml_storage.audit_change()
     FROM PUBLIC;
 ALTER FUNCTION sop_ml_storage.chain_audit_entry() OWNER TO sop_ml_operator;
 ALTER FUNCTION sop_ml_storage.audit_change() OWNER TO sop_ml_operator;
-GRANT EXECUTE ON FUNCTION sop_ml_storage.is_restoring(), sop_ml_storage.audit_fields(sop_ml.sop_audit_log),
+GRANT EXECUTE ON FUNCTION sop_ml_storage.audit_fields(sop_ml.sop_audit_log),
     sop_ml_storage.audit_value(uuid, text, jsonb) TO sop_ml_operator;
 
 CREATE OR REPLACE TRIGGER sop_ml_chain BEFORE INSERT ON sop_ml.sop_audit_log

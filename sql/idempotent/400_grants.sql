@@ -30,6 +30,21 @@ GRANT USAGE ON SCHEMA sop_ml TO sop_ml_viewer, sop_ml_group_reader, sop_ml_opera
 GRANT USAGE, CREATE ON SCHEMA sop_ml_storage TO sop_ml_operator;
 GRANT ALL ON ALL TABLES IN SCHEMA sop_ml, sop_ml_storage TO sop_ml_operator;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA sop_ml, sop_ml_storage TO sop_ml_operator;
+-- Partitions are reached through their table by everybody, so that those made now and those made later are alike.
+DO $partitions$
+DECLARE
+    partition text;
+BEGIN
+    FOR partition IN
+        SELECT c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class AS c
+        WHERE c.relnamespace = 'sop_ml_storage'::pg_catalog.regnamespace
+          AND c.relispartition AND c.relkind IN ('r', 'p')
+        ORDER BY 1
+    LOOP
+        EXECUTE 'REVOKE ALL ON ' || partition || ' FROM sop_ml_operator';
+    END LOOP;
+END
+$partitions$;
 -- The audit log only grows, for operators too.
 REVOKE ALL ON sop_ml.sop_audit_log FROM sop_ml_operator;
 GRANT SELECT, INSERT ON sop_ml.sop_audit_log TO sop_ml_operator;
