@@ -57,6 +57,7 @@ fn install() -> Result<
     pg_sys::panic::ErrorReport,
 > {
     require_owner()?;
+    sql::require_writable(c"install()");
     let _outside = OutsideMembership::enter();
     run_script("SELECT pg_catalog.set_config('client_min_messages', 'warning', true)")?;
     sql::execute(
