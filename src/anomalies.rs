@@ -110,6 +110,9 @@ fn detect_prediction_anomalies(
     let model = required("model", model)?;
     let from = required("from_time", from_time)?;
     let (baseline_from, to) = options.span(from)?;
+    if options.store {
+        sql::require_writable(c"detect_prediction_anomalies()");
+    }
     let restaurant = tenancy::resolve(restaurant_id)?;
     let model = models::resolve(restaurant, model)?;
     let expectation = expectation(restaurant, &model, baseline_from, from)?;

@@ -13,7 +13,7 @@ use sop_analytics::data_preparation::recommendation::TrainingRows;
 use crate::arguments::required;
 use crate::error::{from_analytics, invalid_parameter};
 use crate::interrupts::Interrupts;
-use crate::{options, settings, tenancy};
+use crate::{options, settings, sql, tenancy};
 
 /// One row per person, procedure and split.
 #[pg_extern(stable, parallel_safe)]
@@ -78,6 +78,7 @@ fn register_dataset(
     if name.is_empty() {
         return Err(invalid_parameter("name must not be empty"));
     }
+    sql::require_writable(c"register_dataset()");
     let restaurant_id = tenancy::resolve(restaurant_id)?;
     let range = dataset::Range {
         restaurant_id,

@@ -182,6 +182,9 @@ fn validate_ml_training_data_quality(
         )));
     }
     let relation = required("relation", relation)?;
+    if options.store {
+        sql::require_writable(c"validate_ml_training_data_quality()");
+    }
     let restaurant = tenancy::resolve(restaurant_id)?;
     let relation = Relation::read(relation)?;
     options.check_columns(&relation)?;

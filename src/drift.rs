@@ -131,6 +131,9 @@ fn calculate_model_drift_metrics(
             ),
         );
     }
+    if options.store {
+        sql::require_writable(c"calculate_model_drift_metrics()");
+    }
     let restaurant = tenancy::resolve(restaurant_id)?;
     let model = models::resolve(restaurant, model)?;
     let samples = samples::read(restaurant, &model, windows)?;

@@ -57,6 +57,7 @@ fn install() -> Result<
     pg_sys::panic::ErrorReport,
 > {
     require_owner("install()")?;
+    sql::require_writable(c"install()");
     require_no_strangers()?;
     let _outside = OutsideMembership::enter();
     run_script("SELECT pg_catalog.set_config('client_min_messages', 'warning', true)")?;

@@ -87,6 +87,7 @@ fn maintain_partitions(
             ),
         );
     }
+    sql::require_writable(c"maintain_partitions()");
     let mut actions = Vec::new();
     for relation in relations()? {
         pgrx::check_for_interrupts!();

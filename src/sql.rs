@@ -1,5 +1,7 @@
 //! Statements: one way to read and one to write through SPI, always as the caller, always with parameters.
 
+use std::ffi::CStr;
+
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use pgrx::spi::SpiHeapTupleData;
@@ -66,6 +68,13 @@ pub(crate) fn select_one<T>(
     row: impl FnMut(&Row<'_>) -> PgResult<T>,
 ) -> PgResult<Option<T>> {
     Ok(select(statement, arguments, row)?.into_iter().next())
+}
+
+/// Raises 25006 where nothing can be written: on a hot standby and in a READ ONLY transaction. For functions that would
+/// otherwise work for a while before their first write fails, or report that failure as one of a step.
+pub(crate) fn require_writable(function: &CStr) {
+    // SAFETY: reads a variable of this backend; the name is copied into the message.
+    unsafe { pg_sys::PreventCommandIfReadOnly(function.as_ptr()) }
 }
 
 /// Runs a writing statement and maps each row that it returns (`RETURNING`); only for functions marked `volatile`.

@@ -15,6 +15,8 @@ mod run;
 mod series;
 mod summaries;
 
+use std::ffi::CStr;
+
 use pgrx::Uuid;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -87,7 +89,7 @@ fn aggregate_performance(
         restaurant: Some(restaurant),
         is_operator: tenancy::may_see_all()?,
     };
-    begin_writing()?;
+    begin_writing(c"aggregate_performance()")?;
     let days = roll_up::days_between(restaurant, from_time, to_time)?;
     let counts = roll_up::recompute(&days, new_run()?)?;
     series::compare_days(&days)?;
@@ -113,7 +115,7 @@ fn compute_baselines(
         );
     }
     let restaurant = tenancy::resolve(restaurant_id)?;
-    begin_writing()?;
+    begin_writing(c"compute_baselines()")?;
     let days = roll_up::requested_days(Some(restaurant), day)?;
     Ok(series::new_baselines(&days, new_run()?)?.rows_out)
 }
@@ -123,6 +125,7 @@ fn compute_baselines(
 #[search_path(pg_catalog, pg_temp)]
 fn refresh_performance_summaries()
 -> Result<TableIterator<'static, (name!(summary, String), name!(elapsed_ms, f64))>, ErrorReport> {
+    sql::require_writable(c"refresh_performance_summaries()");
     let mut rows = Vec::new();
     for summary in summaries::ALL {
         if !summary.may_refresh()? {
@@ -206,7 +209,8 @@ fn is_manager() -> PgResult<bool> {
 }
 
 /// Two runs at once would replace each other's buckets: the second waits for the first's transaction.
-fn begin_writing() -> PgResult<()> {
+fn begin_writing(function: &CStr) -> PgResult<()> {
+    sql::require_writable(function);
     sql::execute(PLANNER, &[])?;
     sql::execute(TAKE_LOCK, &[LOCK.into()]).map(|_| ())
 }

@@ -30,7 +30,7 @@ pub(super) struct Run {
 impl Run {
     /// Waits for a run that is under way, then begins.
     pub(super) fn begin(scope: Scope, day: Option<Date>) -> PgResult<Self> {
-        begin_writing()?;
+        begin_writing(c"run_daily_ml_aggregation()")?;
         Ok(Self {
             scope,
             day,
