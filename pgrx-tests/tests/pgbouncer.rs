@@ -8,18 +8,19 @@
     reason = "tests may fail loudly"
 )]
 
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use postgres::{Client, GenericClient, Transaction};
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use sop_ml_e2e::{Database, PgBouncer, describe, effort, shared, sqlstate};
+use serde_json::json;
+use sop_ml_e2e::{Database, PgBouncer, describe, effort, shared, sqlstate, tokens};
 
 /// The one login role of the pool. It may become each tenant, and so has access to every restaurant.
 const POOL: &str = "pool_login";
-const TENANTS: usize = 20;
+const TENANTS: usize = 30;
 const CLIENTS: usize = 200;
 const SERVER_CONNECTIONS: usize = 8;
 /// Rows of each tenant before anything runs.
@@ -32,9 +33,11 @@ enum Choice {
     Restaurant,
     /// `SET LOCAL ROLE`, to a role with access to one restaurant.
     Role,
+    /// `SET LOCAL sop_ml.jwt`, a signed token of a person who is a member of one restaurant.
+    Token,
 }
 
-const CHOICES: [Choice; 2] = [Choice::Restaurant, Choice::Role];
+const CHOICES: [Choice; 3] = [Choice::Restaurant, Choice::Role, Choice::Token];
 
 impl Choice {
     fn statement(self, tenant: usize) -> String {
@@ -43,6 +46,7 @@ impl Choice {
                 format!("SET LOCAL sop_ml.restaurant_id = '{}'", restaurant(tenant))
             }
             Self::Role => format!("SET LOCAL ROLE {}", role(tenant)),
+            Self::Token => format!("SET LOCAL sop_ml.jwt = '{}'", token(tenant)),
         }
     }
 }
@@ -51,8 +55,24 @@ fn restaurant(tenant: usize) -> String {
     format!("cccccccc-0000-4000-8000-{tenant:012}")
 }
 
+fn person(tenant: usize) -> String {
+    format!("dddddddd-0000-4000-8000-{tenant:012}")
+}
+
 fn role(tenant: usize) -> String {
     format!("pooled_{tenant}")
+}
+
+/// A token of the tenant's owner, the same one each time, as a pool sees it.
+fn token(tenant: usize) -> &'static str {
+    static TOKENS: OnceLock<Vec<String>> = OnceLock::new();
+    let all = TOKENS.get_or_init(|| {
+        let [ed, ..] = tokens::signers();
+        let sign =
+            |tenant| ed.sign(&json!({ "sub": person(tenant), "exp": tokens::now() + 86_400 }));
+        (0..TENANTS).map(sign).collect()
+    });
+    &all[tenant]
 }
 
 /// A text that only this tenant's rows have.
@@ -62,19 +82,27 @@ fn canary(tenant: usize) -> String {
 
 /// A database with the tenants, each with a few rows, and the login role of the pool.
 fn pooled_database(name: &str) -> Database {
+    // Granting one role twice at the same moment is an error of the server's.
+    static GRANTS: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = GRANTS.lock().unwrap_or_else(PoisonError::into_inner);
     let database = shared().database_with_extension(name);
     create_role(&database, POOL, "LOGIN");
-    database.run(&format!("GRANT sop_ml_owner TO {POOL}"));
+    database.run(&format!(
+        "GRANT sop_ml_owner TO {POOL}; ALTER DATABASE {name} SET sop_ml.jwks = '{}'",
+        tokens::key_set(&tokens::signers())
+    ));
     for tenant in 0..TENANTS {
         let (role, id) = (role(tenant), restaurant(tenant));
         create_role(&database, &role, "NOLOGIN");
         database.run(&format!(
             "GRANT sop_ml_owner TO {role}; GRANT {role} TO {POOL};
              INSERT INTO sop_ml.sop_restaurants (restaurant_id, name) VALUES ('{id}', '{role}');
-             INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, role_name, access_level) VALUES ('{id}', '{role}', 'owner');
+             INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, role_name, app_user_id, access_level)
+             VALUES ('{id}', '{role}', NULL, 'owner'), ('{id}', NULL, '{person}', 'owner');
              INSERT INTO sop_ml.sop_content_features (restaurant_id, sop_id, title)
              SELECT '{id}', gen_random_uuid(), '{canary}' FROM generate_series(1, {FIRST_ROWS})",
-            canary = canary(tenant)
+            canary = canary(tenant),
+            person = person(tenant)
         ));
     }
     database
