@@ -438,11 +438,30 @@ fn access_that_is_taken_away_stops_at_the_next_statement() {
                     .unwrap();
                 assert_sees_own(&look(&mut transaction), tenant, choice);
                 assert_eq!(rows_by_parallel_plan(&mut transaction), FIRST_ROWS);
+                // A statement whose plan is kept and whose relations are locked gives the server no reason of its own to hear
+                // what other sessions have done.
+                let kept = transaction
+                    .prepare(
+                        "SELECT sop_ml.current_restaurant()::text, count(*) FROM sop_ml.sop_content_features",
+                    )
+                    .unwrap();
+                for _ in 0..8 {
+                    assert_eq!(
+                        transaction.query_one(&kept, &[]).unwrap().get::<_, i64>(1),
+                        FIRST_ROWS
+                    );
+                }
                 database.run(&format!(
                     "{how} WHERE restaurant_id = '{}'",
                     restaurant(tenant)
                 ));
                 let context = format!("{choice:?}, {isolation}, {how}");
+                let next = transaction.query_one(&kept, &[]).unwrap();
+                assert_eq!(
+                    (next.get::<_, Option<String>>(0), next.get::<_, i64>(1)),
+                    (None, 0),
+                    "{context}"
+                );
                 let view = look(&mut transaction);
                 assert_eq!(
                     (&view.restaurant, view.rows, view.titles.len()),

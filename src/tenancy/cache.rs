@@ -4,7 +4,7 @@
 //! claims of a gateway, (through invalidation messages) memberships and role grants, and until its token or membership
 //! ends. Policies ask once per row: the check compares a few numbers and copies nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 
 use pgrx::PgMemoryContexts;
@@ -19,14 +19,16 @@ use crate::error::PgResult;
 use crate::settings;
 
 unsafe extern "C" {
-    // pgrx guards every server function against `ereport`; these only read a variable or the clock, and the guard would cost more
-    // than the whole look-up.
+    // pgrx guards every server function against `ereport`; these only read a variable or the clock, and the guard would
+    // cost more than the whole look-up.
     #[link_name = "GetOuterUserId"]
     fn outer_user_id() -> pg_sys::Oid;
     #[link_name = "GetSessionUserId"]
     fn session_user_id() -> pg_sys::Oid;
     #[link_name = "GetCurrentTimestamp"]
     fn current_timestamp() -> pg_sys::TimestampTz;
+    #[link_name = "GetCurrentStatementStartTimestamp"]
+    fn statement_start() -> pg_sys::TimestampTz;
 }
 
 /// What a context was worked out from.
@@ -44,6 +46,8 @@ struct Entry {
     context: Context,
     /// `context.current` where a datum may point to until the transaction ends.
     current: Option<pg_sys::Datum>,
+    /// The start of the statement for which the invalidation messages were read last.
+    heard_at: pg_sys::TimestampTz,
 }
 
 /// A context that holds whoever the caller is.
@@ -56,7 +60,12 @@ struct PinnedContext {
 thread_local! {
     static ENTRY: RefCell<Option<Entry>> = const { RefCell::new(None) };
     static PINNED: RefCell<Option<PinnedContext>> = const { RefCell::new(None) };
+    /// How often something was announced on which an entry depends.
+    static ANNOUNCED: Cell<u64> = const { Cell::new(0) };
 }
+
+/// How often a look-up is repeated because something was announced while it ran.
+const ATTEMPTS: usize = 5;
 
 /// A uuid that lives in the transaction's memory: returned without allocating.
 pub(crate) struct CachedUuid(Option<pg_sys::Datum>);
@@ -107,9 +116,31 @@ pub(crate) fn with<T>(read: impl FnOnce(&Context) -> T) -> PgResult<T> {
     })
 }
 
+/// Reads what other sessions have announced, once a statement: [`forget`] is called when a membership or a role changed. A
+/// statement whose relations are locked and whose catalogue rows are cached would not read it otherwise.
+fn hear(statement: pg_sys::TimestampTz) {
+    let heard = ENTRY.with_borrow(|entry| {
+        entry
+            .as_ref()
+            .is_none_or(|entry| entry.heard_at == statement)
+    });
+    if heard {
+        return;
+    }
+    // SAFETY: inside a transaction, where the server itself does this whenever it takes a lock.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+    ENTRY.with_borrow_mut(|entry| {
+        if let Some(entry) = entry {
+            entry.heard_at = statement;
+        }
+    });
+}
+
 fn refresh() -> PgResult<()> {
-    // SAFETY: both read one variable of this backend and cannot fail.
-    let (outer_user, session_user) = unsafe { (outer_user_id(), session_user_id()) };
+    // SAFETY: each reads one variable of this backend and cannot fail.
+    let (outer_user, session_user, statement) =
+        unsafe { (outer_user_id(), session_user_id(), statement_start()) };
+    hear(statement);
     let valid = ENTRY.with_borrow(|entry| {
         entry.as_ref().is_some_and(|entry| {
             let key = &entry.key;
@@ -129,12 +160,13 @@ fn refresh() -> PgResult<()> {
         generation: settings::identity_generation(),
         claims: is_gateway(session_user).then(claims),
     };
-    let context = context::look_up(outer_user, key.claims.as_deref(), now())?;
+    let context = look_up_undisturbed(&key)?;
     let current = transaction_datum(&context);
     ENTRY.set(Some(Entry {
         key,
         context,
         current,
+        heard_at: statement,
     }));
     Ok(())
 }
@@ -179,6 +211,19 @@ impl Drop for Pinned {
     }
 }
 
+/// A look-up that began before a change and ends after its announcement would be kept, and nothing would drop it.
+fn look_up_undisturbed(key: &Key) -> PgResult<Context> {
+    let mut attempt = 1;
+    loop {
+        let announced = ANNOUNCED.get();
+        let context = context::look_up(key.outer_user, key.claims.as_deref(), now())?;
+        if ANNOUNCED.get() == announced || attempt == ATTEMPTS {
+            return Ok(context);
+        }
+        attempt += 1;
+    }
+}
+
 /// Whether `sop_ml.gateway_roles` lists the session's login role.
 fn is_gateway(session_user: pg_sys::Oid) -> bool {
     let listed = settings::gateway_roles();
@@ -212,6 +257,7 @@ fn claims() -> Vec<u8> {
 }
 
 fn forget() {
+    ANNOUNCED.set(ANNOUNCED.get().wrapping_add(1));
     // A callback may run while an error unwinds through a reader: then the borrow is released before the next statement,
     // and the end of the transaction forgets again.
     ENTRY.with(|entry| {
