@@ -672,7 +672,7 @@ fn writers_and_links_at_once_leave_no_orphan_behind_a_valid_key() {
     complete(&database, kind);
     let stop = AtomicBool::new(false);
     let seed = seed();
-    let rounds = figure(10, 100);
+    let rounds = figure(6, 100);
     let (mut written, mut refused) = (0, 0);
     std::thread::scope(|scope| {
         // Also when an assertion fails: otherwise the writers would never end.

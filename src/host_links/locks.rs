@@ -33,13 +33,13 @@ pub(super) fn patiently<T>(
         let left = lock_timeout.saturating_sub(started.elapsed());
         i64::try_from(left.as_millis()).unwrap_or(i64::MAX)
     };
-    for attempt in 0_u64.. {
+    for attempt in 1_i64.. {
         pgrx::check_for_interrupts!();
-        let host_first = locks.host.as_deref().filter(|_| attempt % 2 == 0);
+        let host_first = locks.host.as_deref().filter(|_| attempt % 2 == 1);
         let done = isolated_from(is_about_locks, || {
-            sql::execute(PATIENCE, &[left().into(), false.into()])?;
+            sql::execute(PATIENCE, &[left().into(), None::<i64>.into()])?;
             run(host_first.unwrap_or(&locks.own))?;
-            sql::execute(PATIENCE, &[left().into(), true.into()])?;
+            sql::execute(PATIENCE, &[left().into(), attempt.into()])?;
             // Without the host's lock the work takes it.
             if host_first.is_some() {
                 run(&locks.own)?;
