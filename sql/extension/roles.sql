@@ -12,7 +12,9 @@ BEGIN
             ('sop_ml_manager',      'NOLOGIN'),
             ('sop_ml_owner',        'NOLOGIN'),
             ('sop_ml_group_reader', 'NOLOGIN'),
-            ('sop_ml_operator',     'NOLOGIN BYPASSRLS')
+            ('sop_ml_operator',     'NOLOGIN BYPASSRLS'),
+            -- Owns the trigger functions that write where the writer may not; granted to nobody.
+            ('sop_ml_definer',      'NOLOGIN BYPASSRLS')
         ) AS role (name, attributes)
     LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) wanted.name) THEN

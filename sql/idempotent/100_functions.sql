@@ -1,5 +1,6 @@
 -- Trigger functions. They live in sop_ml_storage, where nobody but the operator has USAGE, and are run by triggers alone.
--- Those that touch what the writer has no right to run as sop_ml_operator, which is not bound by row-level security.
+-- Those that touch what the writer has no right to run as sop_ml_definer, which is not bound by row-level security and is
+-- granted to nobody: whoever owns a function can change it.
 
 -- A superuser restoring a dump (pg_dump, pg_restore and their scripts switch row security off) loads rows that already are
 -- what triggers once made of them. Nobody else can claim to be doing that.
@@ -186,14 +187,26 @@ $function$;
 COMMENT ON FUNCTION sop_ml_storage.set_updated_at() IS
 'Row trigger of every table with a column updated_at: the time of the transaction that changed the row.';
 
+-- Renewing the planner's statistics is for the table's owner, the nightly run is the operator's.
+CREATE OR REPLACE FUNCTION sop_ml_storage.analyze_aggregates() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    ANALYZE sop_ml.sop_performance_aggregates;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.analyze_aggregates() IS
+'Renews the planner''s statistics of sop_performance_aggregates after a large roll-up.';
+REVOKE ALL ON FUNCTION sop_ml_storage.analyze_aggregates() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION sop_ml_storage.is_restoring() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION sop_ml_storage.is_restoring() TO sop_ml_operator;
+GRANT EXECUTE ON FUNCTION sop_ml_storage.is_restoring() TO sop_ml_definer;
 REVOKE ALL ON FUNCTION sop_ml_storage.log_dirty_time_series(), sop_ml_storage.log_dirty_interactions(),
     sop_ml_storage.refuse_time_series_key_change(), sop_ml_storage.refuse_audit_change(),
     sop_ml_storage.set_personalization_flag(), sop_ml_storage.follow_privacy_preference(),
     sop_ml_storage.announce_alert(), sop_ml_storage.set_updated_at() FROM PUBLIC;
--- Least privilege: the definer is the operator, not the superuser who installs.
-ALTER FUNCTION sop_ml_storage.log_dirty_time_series() OWNER TO sop_ml_operator;
-ALTER FUNCTION sop_ml_storage.log_dirty_interactions() OWNER TO sop_ml_operator;
-ALTER FUNCTION sop_ml_storage.set_personalization_flag() OWNER TO sop_ml_operator;
-ALTER FUNCTION sop_ml_storage.follow_privacy_preference() OWNER TO sop_ml_operator;
+-- Least privilege: the definer has the few rights of 400_grants.sql, unlike the superuser who installs.
+ALTER FUNCTION sop_ml_storage.log_dirty_time_series() OWNER TO sop_ml_definer;
+ALTER FUNCTION sop_ml_storage.log_dirty_interactions() OWNER TO sop_ml_definer;
+ALTER FUNCTION sop_ml_storage.set_personalization_flag() OWNER TO sop_ml_definer;
+ALTER FUNCTION sop_ml_storage.follow_privacy_preference() OWNER TO sop_ml_definer;

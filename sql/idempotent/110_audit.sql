@@ -133,10 +133,10 @@ COMMENT ON FUNCTION sop_ml_storage.audit_change() IS
 REVOKE ALL ON FUNCTION sop_ml_storage.audit_fields(sop_ml.sop_audit_log),
     sop_ml_storage.chain_audit_entry(), sop_ml_storage.audit_value(uuid, text, jsonb), sop_ml_storage.audit_change()
     FROM PUBLIC;
-ALTER FUNCTION sop_ml_storage.chain_audit_entry() OWNER TO sop_ml_operator;
-ALTER FUNCTION sop_ml_storage.audit_change() OWNER TO sop_ml_operator;
+ALTER FUNCTION sop_ml_storage.chain_audit_entry() OWNER TO sop_ml_definer;
+ALTER FUNCTION sop_ml_storage.audit_change() OWNER TO sop_ml_definer;
 GRANT EXECUTE ON FUNCTION sop_ml_storage.audit_fields(sop_ml.sop_audit_log),
-    sop_ml_storage.audit_value(uuid, text, jsonb) TO sop_ml_operator;
+    sop_ml_storage.audit_value(uuid, text, jsonb) TO sop_ml_definer;
 
 CREATE OR REPLACE TRIGGER sop_ml_chain BEFORE INSERT ON sop_ml.sop_audit_log
     FOR EACH ROW EXECUTE FUNCTION sop_ml_storage.chain_audit_entry();

@@ -30,7 +30,7 @@ $function$;
 COMMENT ON FUNCTION sop_ml_storage.sign_job() IS
 'Row trigger of sop_job_queue: a job bears the identity of the caller who inserted it, and keeps it.';
 REVOKE ALL ON FUNCTION sop_ml_storage.sign_job() FROM PUBLIC;
-ALTER FUNCTION sop_ml_storage.sign_job() OWNER TO sop_ml_operator;
+ALTER FUNCTION sop_ml_storage.sign_job() OWNER TO sop_ml_definer;
 
 CREATE OR REPLACE TRIGGER sop_ml_signed BEFORE INSERT OR UPDATE ON sop_ml.sop_job_queue
     FOR EACH ROW EXECUTE FUNCTION sop_ml_storage.sign_job();

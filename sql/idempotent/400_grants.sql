@@ -1,11 +1,12 @@
 -- Who may do what. Grants say which tables a database role may touch and how; policies say which rows. Run at every
 -- install: what the roles of sop_ml hold on its relations is taken back first, so this file is the whole truth.
--- Nobody but the operator gets TRUNCATE, REFERENCES or TRIGGER.
+-- Nobody but the operator gets TRUNCATE; nobody gets REFERENCES or TRIGGER, which would run a stranger's code with the rights of
+-- whoever writes.
 
 REVOKE ALL ON SCHEMA sop_ml, sop_ml_storage FROM PUBLIC, sop_ml_viewer, sop_ml_staff, sop_ml_analyst, sop_ml_manager,
-    sop_ml_owner, sop_ml_group_reader, sop_ml_operator;
+    sop_ml_owner, sop_ml_group_reader, sop_ml_operator, sop_ml_definer;
 REVOKE ALL ON ALL TABLES IN SCHEMA sop_ml, sop_ml_storage FROM PUBLIC, sop_ml_viewer, sop_ml_staff, sop_ml_analyst,
-    sop_ml_manager, sop_ml_owner, sop_ml_group_reader;
+    sop_ml_manager, sop_ml_owner, sop_ml_group_reader, sop_ml_operator, sop_ml_definer;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA sop_ml, sop_ml_storage FROM PUBLIC, sop_ml_viewer, sop_ml_staff, sop_ml_analyst,
     sop_ml_manager, sop_ml_owner, sop_ml_group_reader;
 
@@ -27,8 +28,9 @@ $definer$;
 GRANT USAGE ON SCHEMA sop_ml TO sop_ml_viewer, sop_ml_group_reader, sop_ml_operator;
 
 -- Operators run the jobs for all restaurants (BYPASSRLS), make partitions and own the materialized views.
-GRANT USAGE, CREATE ON SCHEMA sop_ml_storage TO sop_ml_operator;
-GRANT ALL ON ALL TABLES IN SCHEMA sop_ml, sop_ml_storage TO sop_ml_operator;
+GRANT USAGE ON SCHEMA sop_ml_storage TO sop_ml_operator;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA sop_ml, sop_ml_storage TO sop_ml_operator;
+GRANT EXECUTE ON FUNCTION sop_ml_storage.analyze_aggregates() TO sop_ml_operator;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA sop_ml, sop_ml_storage TO sop_ml_operator;
 -- Partitions are reached through their table by everybody, so that those made now and those made later are alike.
 DO $partitions$
@@ -48,6 +50,13 @@ $partitions$;
 -- The audit log only grows, for operators too.
 REVOKE ALL ON sop_ml.sop_audit_log FROM sop_ml_operator;
 GRANT SELECT, INSERT ON sop_ml.sop_audit_log TO sop_ml_operator;
+
+-- What the trigger functions need; a row lock is an UPDATE right.
+GRANT USAGE ON SCHEMA sop_ml, sop_ml_storage TO sop_ml_definer;
+GRANT INSERT ON sop_ml_storage.dirty_buckets TO sop_ml_definer;
+GRANT SELECT, INSERT, UPDATE ON sop_ml_storage.audit_heads, sop_ml.sop_user_profiles TO sop_ml_definer;
+GRANT SELECT, INSERT ON sop_ml.sop_audit_log TO sop_ml_definer;
+GRANT SELECT, UPDATE ON sop_ml.sop_privacy_preferences TO sop_ml_definer;
 
 -- The register of migrations is written by install() alone.
 REVOKE ALL ON sop_ml.sop_schema_migrations FROM sop_ml_operator;
@@ -106,6 +115,3 @@ GRANT UPDATE (name, external_ref, region, country_code, kind, time_zone, currenc
     closures, first_day_of_week, seat_count, staff_count, labour_cost_per_hour, average_daily_revenue, opened_on,
     cross_restaurant_opt_in, opt_in_changed_at, retention_days, settings, updated_at)
     ON sop_ml.sop_restaurants TO sop_ml_owner;
-
--- The nightly job renews the planner's statistics of what it wrote, which is for owners.
-ALTER TABLE sop_ml.sop_performance_aggregates OWNER TO sop_ml_operator;

@@ -1,2 +1,2 @@
 -- The comparisons that follow join what was just written with itself.
-ANALYZE sop_ml.sop_performance_aggregates
+SELECT sop_ml_storage.analyze_aggregates()

@@ -26,6 +26,7 @@ LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = o.owner
 WHERE r.rolsuper IS DISTINCT FROM true
   AND o.owner <> CURRENT_USER::regrole
   AND o.owner IS DISTINCT FROM to_regrole('sop_ml_operator')
+  AND o.owner IS DISTINCT FROM to_regrole('sop_ml_definer')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'sop_ml' AND e.extowner = o.owner)
 ORDER BY 1
 LIMIT 5

@@ -1,5 +1,4 @@
--- Roles other than superusers and the schema's owner that may make objects in schema sop_ml, or, the operator apart, in
--- sop_ml_storage.
+-- Roles other than superusers and the schemas' owner that may make objects in them.
 SELECT 'schema ' || n.nspname, format('%s has CREATE', coalesce(r.rolname::text, 'PUBLIC'))
 FROM pg_catalog.pg_namespace AS n
 CROSS JOIN LATERAL aclexplode(n.nspacl) AS g
@@ -8,5 +7,4 @@ WHERE n.nspname IN ('sop_ml', 'sop_ml_storage')
   AND g.privilege_type = 'CREATE'
   AND g.grantee <> n.nspowner
   AND r.rolsuper IS DISTINCT FROM true
-  AND NOT (n.nspname = 'sop_ml_storage' AND g.grantee = to_regrole('sop_ml_operator'))
 ORDER BY 1, 2
