@@ -99,11 +99,7 @@ fn schema_then_data(
     restore(target, &data, restore_options);
     // A dump of the data alone refreshes no materialized view, and --disable-triggers leaves a trigger that was enabled
     // ALWAYS enabled in ordinary sessions only.
-    target.run(
-        "SELECT sop_ml.install();
-         REFRESH MATERIALIZED VIEW sop_ml_storage.sop_daily_performance_summary;
-         REFRESH MATERIALIZED VIEW sop_ml_storage.sop_weekly_performance_trends;",
-    );
+    target.run("SELECT sop_ml.install(); SELECT sop_ml.refresh_performance_summaries();");
     for view in unpopulated(target) {
         target.run(&format!("REFRESH MATERIALIZED VIEW {view}"));
     }

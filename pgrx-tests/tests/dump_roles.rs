@@ -296,10 +296,7 @@ fn an_ordinary_role_restores_after_a_superuser_made_the_extension() {
         );
     }
     finish(&plain, "plain_restorer");
-    plain.run(
-        "REFRESH MATERIALIZED VIEW sop_ml_storage.sop_daily_performance_summary;
-         REFRESH MATERIALIZED VIEW sop_ml_storage.sop_weekly_performance_trends;",
-    );
+    plain.run("SELECT sop_ml.refresh_performance_summaries()");
     picture.assert_same_but_owners(
         &Picture::take(&plain),
         "restored by a role without BYPASSRLS",
