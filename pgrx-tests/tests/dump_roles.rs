@@ -308,7 +308,7 @@ fn an_ordinary_role_restores_after_a_superuser_made_the_extension() {
 fn finish(target: &Database, role: &str) {
     target.run(&format!(
         "REVOKE EXECUTE ON FUNCTION sop_ml.members_changed() FROM {role};
-         ALTER SCHEMA sop_ml OWNER TO CURRENT_USER;
+         REASSIGN OWNED BY {role} TO CURRENT_USER;
          SELECT sop_ml.install();"
     ));
 }
