@@ -43,6 +43,7 @@ mod options;
 mod partitions;
 mod period;
 mod regclass;
+mod search_path;
 mod settings;
 mod sql;
 mod statistics;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::access_level::AccessLevel;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
-use crate::{settings, sql};
+use crate::{search_path, settings, sql};
 
 const MEMBERSHIPS: &str = include_str!("../../sql/queries/tenancy_memberships.sql");
 const CALLER_ROLES: &str = include_str!("../../sql/queries/tenancy_caller_roles.sql");
@@ -197,7 +197,7 @@ fn as_superuser<T>(look_up: impl FnOnce() -> PgResult<T>) -> PgResult<T> {
                 | pg_sys::SECURITY_RESTRICTED_OPERATION as i32,
         );
     }
-    look_up()
+    search_path::pinned(look_up)
 }
 
 fn invalid_claims() -> ErrorReport {
