@@ -9,13 +9,17 @@
     reason = "a harness for tests: what goes wrong here has to end the test with a message"
 )]
 
+pub mod attack;
+pub mod canary;
 pub mod catalogue;
 mod cluster;
 mod database;
 pub mod effort;
 pub mod fixture;
+pub mod fuzz;
 pub mod pages;
 pub mod schema_doc;
+pub mod watch;
 
 pub use cluster::{Cluster, shared};
 pub use database::{Database, Output, describe, sqlstate};
