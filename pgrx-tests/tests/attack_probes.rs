@@ -479,3 +479,30 @@ fn objects_of_the_attacker_do_not_shadow_ours() {
         "attack_probes: {asked} statements among shadowing objects, none of which ran with other rights"
     );
 }
+
+/// An owner adds members to its own restaurant as it likes; what that adds to everybody must take nothing from others.
+#[test]
+fn a_membership_for_everybody_changes_nothing_for_others() {
+    let database = scene("probe_memberships");
+    let mut session = attacker(&database);
+    for role in ["sop_ml_viewer", "sop_ml_owner", "sop_ml_group_reader"] {
+        let answer = session.attack(&format!(
+            "INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, role_name, access_level) VALUES ('{A}', '{role}', 'owner')"
+        ));
+        assert!(
+            ["", "42501", "23514"].contains(&answer.code()),
+            "{}",
+            answer.text()
+        );
+    }
+    let mut other = database.connect(TENANTS[1].role);
+    let current: Option<String> = other
+        .query_one("SELECT sop_ml.current_restaurant()::text", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(
+        current.as_deref(),
+        Some(B),
+        "the other tenant lost its restaurant"
+    );
+}
