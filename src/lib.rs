@@ -47,6 +47,7 @@ mod partitions;
 mod period;
 mod privacy;
 mod regclass;
+mod search_path;
 mod self_check;
 mod settings;
 mod sql;

@@ -180,6 +180,15 @@ impl Cluster {
         self.copy(name, source)
     }
 
+    /// A database of this name with everything that another one has; nobody may be connected to that one.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    #[must_use]
+    pub fn copy_of(&self, name: &str, original: &Database) -> Database {
+        self.copy(name, &original.name)
+    }
+
     fn copy(&self, name: &str, template: &str) -> Database {
         self.superuser_run(&format!(
             "CREATE DATABASE \"{name}\" TEMPLATE \"{template}\" ENCODING 'UTF8'"

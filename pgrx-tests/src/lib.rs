@@ -9,12 +9,15 @@
     reason = "a harness for tests: what goes wrong here has to end the test with a message"
 )]
 
+pub mod attack;
+pub mod canary;
 pub mod catalogue;
 mod cluster;
 mod database;
 pub mod dump;
 pub mod effort;
 pub mod fixture;
+pub mod fuzz;
 pub mod pages;
 mod pgbouncer;
 pub mod previous_version;
@@ -23,6 +26,7 @@ pub mod releases;
 pub mod schema_doc;
 pub mod tokens;
 pub mod user_objects;
+pub mod watch;
 
 pub use cluster::{Cluster, shared};
 pub use database::{Database, Output, describe, sqlstate};

@@ -1,4 +1,6 @@
 -- $1 a role: the restaurants that it is a member of through itself or a role granted to it, with the access level and its end.
+-- The roles of sop_ml are everybody's: an owner who made one of them a member would give every tenant a second restaurant,
+-- and so take away the one that counts when none is chosen.
 WITH RECURSIVE caller_role (oid) AS (
     SELECT $1::pg_catalog.oid
     UNION
@@ -8,7 +10,7 @@ WITH RECURSIVE caller_role (oid) AS (
 )
 SELECT member.restaurant_id, member.access_level, true, member.valid_until
 FROM caller_role
-JOIN pg_catalog.pg_roles AS role ON role.oid = caller_role.oid
+JOIN pg_catalog.pg_roles AS role ON role.oid = caller_role.oid AND NOT pg_catalog.starts_with(role.rolname::text, 'sop_ml_')
 JOIN sop_ml.sop_restaurant_members AS member ON member.role_name = role.rolname::text
 WHERE member.status = 'active'
   AND member.valid_from <= pg_catalog.clock_timestamp()

@@ -3,12 +3,16 @@
 use pgrx::pg_sys;
 
 use crate::error::PgResult;
+use crate::search_path;
 
 /// Runs a fixed look-up as the bootstrap superuser, so that the policies of what it reads do not apply to it.
 ///
 /// Not SECURITY DEFINER: the caller cannot reach this switch with statements of his own.
 pub(crate) fn as_superuser<T>(look_up: impl FnOnce() -> PgResult<T>) -> PgResult<T> {
-    as_role(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), look_up)
+    // Whoever called the policy chose the search_path: his operators must not run with these rights.
+    as_role(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), || {
+        search_path::pinned(look_up)
+    })
 }
 
 /// Runs `work` with the rights of a role. As in a SECURITY DEFINER function the work cannot change the role itself, and as
