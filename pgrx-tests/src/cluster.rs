@@ -1,10 +1,13 @@
 //! Throw-away servers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use postgres::NoTls;
+
+use crate::process::{self, wait_for};
 use crate::{Database, workspace};
 
 /// A running server of its own; stopped and removed when dropped, or when the test process ends in any other way.
@@ -15,6 +18,7 @@ pub struct Cluster {
     pub host: String,
     /// Port, which names the socket.
     pub port: u16,
+    data: PathBuf,
     /// Directory with the server's programs (`psql`, `pg_dump`).
     pub programs: PathBuf,
     /// Name of the database that has the extension and nothing else, copied for each test. Made on first use.
@@ -28,12 +32,38 @@ pub fn shared() -> &'static Cluster {
 }
 
 impl Cluster {
-    /// Starts a fresh server; `name` only makes its directory recognisable.
+    /// Starts a fresh server; `name` only makes its directory recognisable. It does not wait for the disk.
     ///
     /// # Panics
     /// When the server does not start.
     #[must_use]
     pub fn start(name: &str) -> Self {
+        Self::start_with(name, &["fsync=off", "max_connections=80"])
+    }
+
+    /// As [`Cluster::start`], with exactly these settings (`name=value`).
+    ///
+    /// # Panics
+    /// When the server does not start.
+    #[must_use]
+    pub fn start_with(name: &str, settings: &[&str]) -> Self {
+        Self::make(name, "start", None, settings)
+    }
+
+    /// Starts a hot standby that streams from this server; its `cluster_name` is `name`, which is what
+    /// `synchronous_standby_names` of this server calls it.
+    ///
+    /// # Panics
+    /// When the copy cannot be made or does not start.
+    #[must_use]
+    pub fn standby(&self, name: &str, settings: &[&str]) -> Self {
+        let cluster_name = format!("cluster_name={name}");
+        let mut settings = settings.to_vec();
+        settings.push(&cluster_name);
+        Self::make(name, "standby", Some(&self.directory), &settings)
+    }
+
+    fn make(name: &str, verb: &str, primary: Option<&Path>, settings: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| workspace().join("target"), PathBuf::from);
@@ -43,9 +73,10 @@ impl Cluster {
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
         let output = Command::new(workspace().join("scripts/cluster.sh"))
-            .arg("start")
+            .arg(verb)
             .arg(&directory)
-            .args(["fsync=off", "max_connections=80"])
+            .args(primary)
+            .args(settings)
             .env("CLUSTER_OWNER_PID", std::process::id().to_string())
             .output()
             .expect("scripts/cluster.sh can be run");
@@ -66,10 +97,103 @@ impl Cluster {
         Self {
             host: value("PGHOST"),
             port: value("PGPORT").parse().expect("PGPORT is a number"),
+            data: PathBuf::from(value("SOP_ML_PGDATA")),
             programs: programs(),
             directory,
             template: Mutex::new(None),
         }
+    }
+
+    /// The process id of the postmaster.
+    ///
+    /// # Panics
+    /// When the server does not run.
+    #[must_use]
+    pub fn postmaster(&self) -> u32 {
+        let file = self.data.join("postmaster.pid");
+        std::fs::read_to_string(&file)
+            .ok()
+            .and_then(|text| text.lines().next()?.trim().parse().ok())
+            .unwrap_or_else(|| panic!("no process id in {}", file.display()))
+    }
+
+    /// What the server has logged.
+    ///
+    /// # Panics
+    /// When there is no log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(self.data.join("server.log")).expect("the server has a log");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// `kill -9` of the postmaster and of all its processes, as when the machine loses power while its disk does not.
+    ///
+    /// # Panics
+    /// When a process does not go away.
+    pub fn kill(&self) {
+        let postmaster = self.postmaster();
+        // A stopped postmaster starts nobody, so the list is complete.
+        process::signal("STOP", &[postmaster]);
+        let mut family = process::children(postmaster);
+        family.insert(0, postmaster);
+        process::signal("KILL", &family);
+        process::wait_until_gone(&family);
+    }
+
+    /// `kill -9` of one server process: the postmaster ends all others and starts again by itself. Returns when it does.
+    ///
+    /// # Panics
+    /// When the process does not go away.
+    pub fn kill_backend(&self, backend: u32) {
+        assert!(
+            process::children(self.postmaster()).contains(&backend),
+            "{backend} is no process of this server"
+        );
+        process::signal("KILL", &[backend]);
+        // The postmaster begins to restart in the moment in which it takes notice of the end.
+        process::wait_until_gone(&[backend]);
+    }
+
+    /// Starts the server again after [`Cluster::kill`] and waits for the end of recovery.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn resume(&self) {
+        let output = Command::new(workspace().join("scripts/cluster.sh"))
+            .arg("resume")
+            .arg(&self.directory)
+            .output()
+            .expect("scripts/cluster.sh can be run");
+        assert!(
+            output.status.success(),
+            "the server does not start again: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Waits until the server accepts connections again.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    pub fn wait_until_ready(&self) {
+        let config = Database::new(self, "postgres").config("postgres");
+        wait_for("the server accepts connections", || {
+            config.connect(NoTls).is_ok()
+        });
+    }
+
+    /// Waits until this standby has replayed what its primary has written by now.
+    ///
+    /// # Panics
+    /// When it has not within a minute.
+    pub fn wait_until_replayed(&self, primary: &Self) {
+        let position = Database::new(primary, "postgres")
+            .texts("SELECT pg_current_wal_flush_lsn()::text")
+            .concat();
+        let replayed = format!("SELECT (pg_last_wal_replay_lsn() >= '{position}')::int::bigint");
+        let standby = Database::new(self, "postgres");
+        wait_for("the standby has replayed", || standby.count(&replayed) == 1);
     }
 
     /// An empty database of this name.
@@ -99,11 +223,30 @@ impl Cluster {
         self.copy(name, source)
     }
 
-    fn copy(&self, name: &str, template: &str) -> Database {
+    /// A database of this name that is in this server already: on a standby all come from the primary.
+    #[must_use]
+    pub fn existing_database(&self, name: &str) -> Database {
+        Database::new(self, name)
+    }
+
+    /// A copy of a database that nobody is connected to.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn copy(&self, name: &str, template: &str) -> Database {
         self.superuser_run(&format!(
             "CREATE DATABASE \"{name}\" TEMPLATE \"{template}\" ENCODING 'UTF8'"
         ));
         Database::new(self, name)
+    }
+
+    /// Removes a database that nobody is connected to.
+    ///
+    /// # Panics
+    /// When it cannot be removed.
+    pub fn drop_database(&self, name: &str) {
+        self.superuser_run(&format!("DROP DATABASE \"{name}\""));
     }
 
     fn superuser_run(&self, statement: &str) {

@@ -9,12 +9,16 @@
     reason = "a harness for tests: what goes wrong here has to end the test with a message"
 )]
 
+pub mod calls;
 pub mod catalogue;
 mod cluster;
 mod database;
 pub mod effort;
 pub mod fixture;
+pub mod history;
+pub mod integrity;
 pub mod pages;
+pub mod process;
 pub mod schema_doc;
 
 pub use cluster::{Cluster, shared};
