@@ -5,7 +5,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use postgres::NoTls;
+
+use crate::process::{self, wait_for};
 use crate::{Database, Output, workspace};
+
+/// What most tests want: fast, and room for many clients.
+const DEFAULT_SETTINGS: [&str; 2] = ["fsync=off", "max_connections=80"];
 
 /// A running server of its own; stopped and removed when dropped, or when the test process ends in any other way.
 #[derive(Debug)]
@@ -41,13 +47,13 @@ pub fn shared() -> &'static Cluster {
 }
 
 impl Cluster {
-    /// Starts a fresh server; `name` only makes its directory recognisable.
+    /// Starts a fresh server; `name` only makes its directory recognisable. It does not wait for the disk.
     ///
     /// # Panics
     /// When the server does not start.
     #[must_use]
     pub fn start(name: &str) -> Self {
-        Self::launch(name, None)
+        Self::start_with(name, &DEFAULT_SETTINGS)
     }
 
     /// As [`Cluster::start`], with the programs that this `pg_config` names.
@@ -56,10 +62,38 @@ impl Cluster {
     /// When the server does not start.
     #[must_use]
     pub fn start_with_programs(name: &str, pg_config: &Path) -> Self {
-        Self::launch(name, Some(pg_config))
+        Self::make(name, "start", None, Some(pg_config), &DEFAULT_SETTINGS)
     }
 
-    fn launch(name: &str, pg_config: Option<&Path>) -> Self {
+    /// As [`Cluster::start`], with exactly these settings (`name=value`).
+    ///
+    /// # Panics
+    /// When the server does not start.
+    #[must_use]
+    pub fn start_with(name: &str, settings: &[&str]) -> Self {
+        Self::make(name, "start", None, None, settings)
+    }
+
+    /// Starts a hot standby that streams from this server; its `cluster_name` is `name`, which is what
+    /// `synchronous_standby_names` of this server calls it.
+    ///
+    /// # Panics
+    /// When the copy cannot be made or does not start.
+    #[must_use]
+    pub fn standby(&self, name: &str, settings: &[&str]) -> Self {
+        let cluster_name = format!("cluster_name={name}");
+        let mut settings = settings.to_vec();
+        settings.push(&cluster_name);
+        Self::make(name, "standby", Some(&self.directory), None, &settings)
+    }
+
+    fn make(
+        name: &str,
+        verb: &str,
+        primary: Option<&Path>,
+        pg_config: Option<&Path>,
+        settings: &[&str],
+    ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| workspace().join("target"), PathBuf::from);
@@ -69,9 +103,10 @@ impl Cluster {
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
         let output = Command::new(workspace().join("scripts/cluster.sh"))
-            .arg("start")
+            .arg(verb)
             .arg(&directory)
-            .args(["fsync=off", "max_connections=80"])
+            .args(primary)
+            .args(settings)
             .env("CLUSTER_OWNER_PID", std::process::id().to_string())
             .envs(pg_config.map(|path| ("PG_CONFIG", path)))
             .output()
@@ -153,6 +188,98 @@ impl Cluster {
         Database::new(self, name)
     }
 
+    /// The process id of the postmaster.
+    ///
+    /// # Panics
+    /// When the server does not run.
+    #[must_use]
+    pub fn postmaster(&self) -> u32 {
+        let file = self.data.join("postmaster.pid");
+        std::fs::read_to_string(&file)
+            .ok()
+            .and_then(|text| text.lines().next()?.trim().parse().ok())
+            .unwrap_or_else(|| panic!("no process id in {}", file.display()))
+    }
+
+    /// What the server has logged.
+    ///
+    /// # Panics
+    /// When there is no log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(self.data.join("server.log")).expect("the server has a log");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// `kill -9` of the postmaster and of all its processes, as when the machine loses power while its disk does not.
+    ///
+    /// # Panics
+    /// When a process does not go away.
+    pub fn kill(&self) {
+        let postmaster = self.postmaster();
+        // A stopped postmaster starts nobody, so the list is complete.
+        process::signal("STOP", &[postmaster]);
+        let mut family = process::children(postmaster);
+        family.insert(0, postmaster);
+        process::signal("KILL", &family);
+        process::wait_until_gone(&family);
+    }
+
+    /// `kill -9` of one server process: the postmaster ends all others and starts again by itself. Returns when it does.
+    ///
+    /// # Panics
+    /// When the process does not go away.
+    pub fn kill_backend(&self, backend: u32) {
+        assert!(
+            process::children(self.postmaster()).contains(&backend),
+            "{backend} is no process of this server"
+        );
+        process::signal("KILL", &[backend]);
+        // The postmaster begins to restart in the moment in which it takes notice of the end.
+        process::wait_until_gone(&[backend]);
+    }
+
+    /// Starts the server again after [`Cluster::kill`] and waits for the end of recovery.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn resume(&self) {
+        let output = Command::new(workspace().join("scripts/cluster.sh"))
+            .arg("resume")
+            .arg(&self.directory)
+            .output()
+            .expect("scripts/cluster.sh can be run");
+        assert!(
+            output.status.success(),
+            "the server does not start again: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Waits until the server accepts connections again.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    pub fn wait_until_ready(&self) {
+        let config = Database::new(self, "postgres").config("postgres");
+        wait_for("the server accepts connections", || {
+            config.connect(NoTls).is_ok()
+        });
+    }
+
+    /// Waits until this standby has replayed what its primary has written by now.
+    ///
+    /// # Panics
+    /// When it has not within a minute.
+    pub fn wait_until_replayed(&self, primary: &Self) {
+        let position = Database::new(primary, "postgres")
+            .texts("SELECT pg_current_wal_flush_lsn()::text")
+            .concat();
+        let replayed = format!("SELECT (pg_last_wal_replay_lsn() >= '{position}')::int::bigint");
+        let standby = Database::new(self, "postgres");
+        wait_for("the standby has replayed", || standby.count(&replayed) == 1);
+    }
+
     /// An empty database of this name.
     ///
     /// # Panics
@@ -189,11 +316,24 @@ impl Cluster {
         self.copy(name, &original.name)
     }
 
-    fn copy(&self, name: &str, template: &str) -> Database {
+    /// A copy of a database that nobody is connected to.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn copy(&self, name: &str, template: &str) -> Database {
         self.superuser_run(&format!(
             "CREATE DATABASE \"{name}\" TEMPLATE \"{template}\" ENCODING 'UTF8'"
         ));
         Database::new(self, name)
+    }
+
+    /// Removes a database that nobody is connected to.
+    ///
+    /// # Panics
+    /// When it cannot be removed.
+    pub fn drop_database(&self, name: &str) {
+        self.superuser_run(&format!("DROP DATABASE \"{name}\""));
     }
 
     fn superuser_run(&self, statement: &str) {

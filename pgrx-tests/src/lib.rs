@@ -10,6 +10,7 @@
 )]
 
 pub mod attack;
+pub mod calls;
 pub mod canary;
 pub mod catalogue;
 mod cluster;
@@ -18,10 +19,13 @@ pub mod dump;
 pub mod effort;
 pub mod fixture;
 pub mod fuzz;
+pub mod history;
+pub mod integrity;
 pub mod pages;
 mod pgbouncer;
 pub mod previous_version;
 mod private_server;
+pub mod process;
 pub mod releases;
 pub mod schema_doc;
 pub mod tokens;

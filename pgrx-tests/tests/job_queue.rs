@@ -165,11 +165,11 @@ fn a_job_runs_as_its_submitter_and_cannot_be_forged() {
     database.run("DELETE FROM sop_ml.sop_job_queue");
 
     // What a job writes is written as its submitter, whose restaurant it is.
-    database.run(&format!(
+    database.run(
         "INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
          SELECT r.restaurant_id, 'covers', now() - n * interval '1 hour', n
-           FROM sop_ml.sop_restaurants AS r, generate_series(1, 48) AS n"
-    ));
+           FROM sop_ml.sop_restaurants AS r, generate_series(1, 48) AS n",
+    );
     text(
         &database,
         "job_one",

@@ -1,0 +1,460 @@
+//! `kill -9` of backends and of the whole server at random points of what writes much: every statement is done as a whole
+//! or not at all, no row is lost or doubled, storage stays sound, and the next run completes.
+//!
+//! The server runs with `fsync = off`: what a killed process has written is in the operating system's cache and stays there.
+//! Only a machine that loses its memory needs `fsync`, and that is the disk's promise, not this extension's.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use postgres::NoTls;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sop_ml_e2e::effort::{figure, seed};
+use sop_ml_e2e::fixture::TENANTS;
+use sop_ml_e2e::integrity::{State, check_storage};
+use sop_ml_e2e::{Cluster, Database, describe, history, sqlstate};
+
+/// Something that writes much in one statement. The harness sees to the rest: that the state after a kill is the one before
+/// the statement or the one after it, and that the next run leads to the state of an undisturbed one.
+struct WritePath {
+    name: &'static str,
+    /// The database that the statement finds: all its work lies before it.
+    start: Start,
+    statement: &'static str,
+    /// Whether it may run again when it is done already, and then changes nothing.
+    is_repeatable: bool,
+    /// What has to hold besides when the statement has been completed, maybe more than once.
+    check: fn(&Database),
+}
+
+const WRITE_PATHS: [WritePath; 5] = [
+    WritePath {
+        name: "create_extension",
+        start: Start::Empty,
+        statement: "CREATE EXTENSION sop_ml",
+        is_repeatable: false,
+        check: all_migrations_are_recorded_once,
+    },
+    WritePath {
+        name: "install",
+        start: Start::WithoutTables,
+        statement: "SELECT * FROM sop_ml.install()",
+        is_repeatable: true,
+        check: all_migrations_are_recorded_once,
+    },
+    WritePath {
+        name: "install_over_rows",
+        start: Start::Filled,
+        statement: "SELECT * FROM sop_ml.install()",
+        is_repeatable: true,
+        check: all_migrations_are_recorded_once,
+    },
+    WritePath {
+        name: "nightly_run",
+        start: Start::Filled,
+        statement: "SELECT * FROM sop_ml.run_daily_ml_aggregation()",
+        is_repeatable: true,
+        check: runs_are_whole_and_the_log_is_empty,
+    },
+    WritePath {
+        name: "maintain_partitions",
+        start: Start::Filled,
+        statement: "SELECT * FROM sop_ml.maintain_partitions()",
+        is_repeatable: true,
+        check: recent_rows_left_the_default_partitions,
+    },
+];
+
+/// Databases that write paths start from; each is made once and copied for every round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Empty,
+    /// The extension as a restore leaves it for a moment.
+    WithoutTables,
+    /// Months of rows, nothing rolled up, no partition of the past.
+    Filled,
+}
+
+impl Start {
+    const ALL: [Self; 3] = [Self::Empty, Self::WithoutTables, Self::Filled];
+
+    fn template(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::WithoutTables => "without_tables",
+            Self::Filled => "filled",
+        }
+    }
+
+    fn make(self, cluster: &Cluster) {
+        let database = cluster.database(self.template());
+        database.run("CREATE EXTENSION amcheck");
+        match self {
+            Self::Empty => {}
+            Self::WithoutTables => database.run("SET row_security = off; CREATE EXTENSION sop_ml"),
+            Self::Filled => {
+                database.run("CREATE EXTENSION sop_ml");
+                history::fill(&database);
+            }
+        }
+    }
+}
+
+fn all_migrations_are_recorded_once(database: &Database) {
+    let recorded = database.count("SELECT count(*) FROM sop_ml.sop_schema_migrations");
+    assert!(recorded >= 8, "{recorded} migrations");
+}
+
+fn runs_are_whole_and_the_log_is_empty(database: &Database) {
+    let steps = database.query(
+        "SELECT count(*), count(*) FILTER (WHERE status = 'succeeded'),
+                string_agg(format('%s %s: %s', step, status, detail), '; ' ORDER BY step) FILTER (WHERE status <> 'succeeded')
+           FROM sop_ml.sop_job_runs WHERE job_name = 'run_daily_ml_aggregation' GROUP BY run_id",
+    );
+    assert!(!steps.is_empty(), "no run is recorded");
+    for run in &steps {
+        let (all, succeeded): (i64, i64) = (run.get(0), run.get(1));
+        assert_eq!(
+            (all, succeeded),
+            (8, 8),
+            "{:?}",
+            run.get::<_, Option<String>>(2)
+        );
+    }
+    assert_eq!(
+        database.count("SELECT count(*) FROM sop_ml_storage.dirty_buckets"),
+        0
+    );
+    let doubled = database.count(
+        "SELECT count(*) FROM (SELECT FROM sop_ml.sop_performance_aggregates
+          GROUP BY restaurant_id, metric_name, sop_id, grain, bucket_start HAVING count(*) > 1) AS twice",
+    );
+    assert_eq!(doubled, 0, "buckets that are there twice");
+}
+
+fn recent_rows_left_the_default_partitions(database: &Database) {
+    // What is left are the fixture's rows of 2001: too few for partitions of their own.
+    assert_eq!(
+        history::rows_in_default_partitions(database),
+        TENANTS.len() as i64 * 5
+    );
+}
+
+/// A write path with what it does when nobody disturbs it.
+struct Reference {
+    path: &'static WritePath,
+    duration: Duration,
+    before: State,
+    after: State,
+}
+
+impl Reference {
+    fn of(cluster: &Cluster, path: &'static WritePath) -> Self {
+        let before = State::of(&cluster.existing_database(path.start.template()));
+        let undisturbed = cluster.copy(&format!("{}_after", path.name), path.start.template());
+        let mut client = undisturbed.superuser();
+        let started = Instant::now();
+        client
+            .simple_query(path.statement)
+            .unwrap_or_else(|error| panic!("{}: {}", path.name, describe(&error)));
+        let duration = started.elapsed();
+        drop(client);
+        (path.check)(&undisturbed);
+        Self {
+            path,
+            duration,
+            before,
+            after: State::of(&undisturbed),
+        }
+    }
+}
+
+/// Whom `kill -9` hits.
+#[derive(Debug, Clone, Copy)]
+enum Victim {
+    /// The process that runs the statement; the postmaster then restarts all others.
+    Backend,
+    /// The postmaster with all its processes.
+    Server,
+}
+
+/// What became of a statement whose server was killed.
+struct Strike {
+    /// The client got its answer, so the work is done for good.
+    acknowledged: bool,
+    /// The kill came before the answer.
+    interrupted: bool,
+}
+
+/// Begins the statement, kills the victim when the statement has run for `delay`, and returns when the server is there again.
+fn strike(
+    cluster: &Cluster,
+    database: &Database,
+    statement: &'static str,
+    delay: Duration,
+    victim: Victim,
+) -> Strike {
+    let mut client = database.superuser();
+    let backend: i32 = client
+        .query_one("SELECT pg_backend_pid()", &[])
+        .unwrap()
+        .get(0);
+    let started = Instant::now();
+    let session = std::thread::spawn(move || {
+        let acknowledged = client.simple_query(statement).is_ok();
+        (client, acknowledged)
+    });
+    std::thread::sleep(delay.saturating_sub(started.elapsed()));
+    let interrupted = !session.is_finished();
+    match victim {
+        Victim::Backend => cluster.kill_backend(backend.try_into().unwrap()),
+        Victim::Server => {
+            cluster.kill();
+            cluster.resume();
+        }
+    }
+    let (_client, acknowledged) = session.join().unwrap();
+    cluster.wait_until_ready();
+    Strike {
+        acknowledged,
+        interrupted,
+    }
+}
+
+/// What all rounds together have seen.
+#[derive(Debug, Default)]
+struct Tally {
+    kills: usize,
+    servers: usize,
+    interrupted: usize,
+    indexes: usize,
+    tables: usize,
+}
+
+impl Tally {
+    fn check(&mut self, database: &Database) {
+        let (indexes, tables) = check_storage(database);
+        self.indexes += indexes;
+        self.tables += tables;
+    }
+}
+
+/// Kills the statement once or twice, then lets it run to its end.
+fn round(
+    cluster: &Cluster,
+    reference: &Reference,
+    victim: Victim,
+    random: &mut ChaCha8Rng,
+    tally: &mut Tally,
+) {
+    let path = reference.path;
+    let is_full = figure(0, 1) == 1;
+    let database = cluster.copy("round", path.start.template());
+    let mut is_done = false;
+    for _ in 0..if random.random_bool(0.25) { 2 } else { 1 } {
+        let share: f64 = random.random();
+        let context = format!(
+            "{}, {victim:?} killed after {share:.4} of the run",
+            path.name
+        );
+        let struck = strike(
+            cluster,
+            &database,
+            path.statement,
+            reference.duration.mul_f64(share),
+            victim,
+        );
+        tally.kills += 1;
+        tally.servers += usize::from(matches!(victim, Victim::Server));
+        tally.interrupted += usize::from(struck.interrupted);
+        let state = State::of(&database);
+        is_done |= struck.acknowledged || state == reference.after;
+        let expected = if is_done {
+            &reference.after
+        } else {
+            &reference.before
+        };
+        assert!(
+            state == *expected,
+            "{context}: neither done nor undone:\n{}",
+            expected.differences(&state)
+        );
+        if is_full {
+            tally.check(&database);
+        }
+    }
+    if !is_done || path.is_repeatable {
+        database
+            .superuser()
+            .simple_query(path.statement)
+            .unwrap_or_else(|error| panic!("{}: the next run: {}", path.name, describe(&error)));
+    }
+    let state = State::of(&database);
+    assert!(
+        state == reference.after,
+        "{}: after the next run:\n{}",
+        path.name,
+        reference.after.differences(&state)
+    );
+    (path.check)(&database);
+    tally.check(&database);
+    drop(database);
+    cluster.drop_database("round");
+}
+
+/// A tenant who keeps inserting numbered rows while servers die.
+struct Bystander {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(BTreeSet<i64>, BTreeSet<i64>)>,
+}
+
+impl Bystander {
+    fn start(database: &Database) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (database, stopped) = (database.clone(), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            let (mut acknowledged, mut doubtful) = (BTreeSet::new(), BTreeSet::new());
+            let mut number = 0_i64;
+            while !stopped.load(Ordering::Relaxed) {
+                let Ok(mut client) = database.config(TENANTS[0].role).connect(NoTls) else {
+                    std::thread::sleep(Duration::from_millis(5));
+                    continue;
+                };
+                while !stopped.load(Ordering::Relaxed) {
+                    number += 1;
+                    let inserted = client.execute(
+                        "INSERT INTO sop_ml.sop_user_interactions (restaurant_id, user_id, sop_id, interaction_type, occurred_at, duration_seconds)
+                         VALUES (sop_ml.current_restaurant(), md5('bystander')::uuid, md5('sop')::uuid, 'complete', now(), $1::bigint)",
+                        &[&number],
+                    );
+                    if let Err(error) = inserted {
+                        // Only the end of the server may keep a row out.
+                        assert!(
+                            error.as_db_error().is_none() || sqlstate(&error).starts_with("57P"),
+                            "{}",
+                            describe(&error)
+                        );
+                        doubtful.insert(number);
+                        break;
+                    }
+                    acknowledged.insert(number);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+            (acknowledged, doubtful)
+        });
+        Self { stop, thread }
+    }
+
+    /// Every acknowledged row is there once, and of the others at most those that were on their way when the server died.
+    fn finish(self, database: &Database) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        let (acknowledged, doubtful) = self.thread.join().unwrap();
+        let rows = database.query(
+            "SELECT duration_seconds::bigint FROM sop_ml.sop_user_interactions WHERE user_id = md5('bystander')::uuid",
+        );
+        let stored: BTreeSet<i64> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(rows.len(), stored.len(), "rows that are there twice");
+        let lost: Vec<_> = acknowledged.difference(&stored).collect();
+        assert!(lost.is_empty(), "acknowledged rows that are lost: {lost:?}");
+        let invented: Vec<_> = stored
+            .iter()
+            .filter(|number| !acknowledged.contains(number) && !doubtful.contains(number))
+            .collect();
+        assert!(invented.is_empty(), "rows that nobody wrote: {invented:?}");
+        assert!(!acknowledged.is_empty(), "nothing was written meanwhile");
+        acknowledged.len()
+    }
+}
+
+#[test]
+fn killed_at_random_points_nothing_is_lost_and_the_next_run_completes() {
+    let (points, seed) = (figure(12, 200), seed());
+    println!("kill -9: {points} points, SOP_ML_SEED={seed}");
+    // A partition that autovacuum is busy with is skipped until the next run: not what is looked at here.
+    let cluster = Cluster::start_with(
+        "crash",
+        &[
+            "fsync=off",
+            "full_page_writes=on",
+            "autovacuum=off",
+            "max_connections=20",
+        ],
+    );
+    for start in Start::ALL {
+        start.make(&cluster);
+    }
+    let references: Vec<Reference> = WRITE_PATHS
+        .iter()
+        .map(|path| Reference::of(&cluster, path))
+        .collect();
+    for reference in &references {
+        assert_eq!(
+            reference.path.name == "install_over_rows",
+            reference.before == reference.after,
+            "{} changes nothing: there would be nothing to interrupt",
+            reference.path.name
+        );
+    }
+    let meanwhile = cluster.copy("meanwhile", Start::Filled.template());
+    let bystander = Bystander::start(&meanwhile);
+
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut tally = Tally::default();
+    let mut number = 0;
+    while tally.kills < points {
+        let victim = if (number / WRITE_PATHS.len()).is_multiple_of(2) {
+            Victim::Server
+        } else {
+            Victim::Backend
+        };
+        round(
+            &cluster,
+            &references[number % references.len()],
+            victim,
+            &mut random,
+            &mut tally,
+        );
+        number += 1;
+    }
+    assert!(
+        tally.interrupted * 2 > tally.kills,
+        "{} of {} kills came before the answer: too few",
+        tally.interrupted,
+        tally.kills
+    );
+    assert!(tally.indexes > 0 && tally.tables > 0);
+    let acknowledged = bystander.finish(&meanwhile);
+    let durations: Vec<String> = references
+        .iter()
+        .map(|reference| {
+            format!(
+                "{} {} ms",
+                reference.path.name,
+                reference.duration.as_millis()
+            )
+        })
+        .collect();
+    println!(
+        "kill -9 at {} points ({} of the server, {} of a backend; {} before the answer) of {}: 0 rows lost or doubled, \
+         {acknowledged} rows acknowledged meanwhile all there, amcheck clean ({} indexes, {} tables looked at)",
+        tally.kills,
+        tally.servers,
+        tally.kills - tally.servers,
+        tally.interrupted,
+        durations.join(", "),
+        tally.indexes,
+        tally.tables
+    );
+}
