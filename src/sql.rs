@@ -1,6 +1,6 @@
 //! Statements: one way to read and one to write through SPI, always as the caller, always with parameters.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString, c_char};
 
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -17,6 +17,10 @@ pub(crate) fn select<T>(
     arguments: &[DatumWithOid<'_>],
     mut row: impl FnMut(&Row<'_>) -> PgResult<T>,
 ) -> PgResult<Vec<T>> {
+    // SAFETY: reads a counter of this backend.
+    if unsafe { pg_sys::IsInParallelMode() } {
+        return select_in_parallel_mode(statement, arguments, row);
+    }
     Spi::connect(|client| {
         let table = client
             .select(statement, None, arguments)
@@ -28,6 +32,55 @@ pub(crate) fn select<T>(
             rows.push(row(&Row(tuple))?);
         }
         Ok(rows)
+    })
+}
+
+/// Under a parallel plan no statement may begin a command of its own. pgrx begins one as soon as the transaction has
+/// written (`CREATE TABLE … AS` with a parallel plan), so SPI is called directly, as for a function marked `stable`.
+fn select_in_parallel_mode<T>(
+    statement: &str,
+    arguments: &[DatumWithOid<'_>],
+    mut row: impl FnMut(&Row<'_>) -> PgResult<T>,
+) -> PgResult<Vec<T>> {
+    let text = CString::new(statement).map_err(|error| internal(error.to_string()))?;
+    let mut types: Vec<pg_sys::Oid> = arguments.iter().map(DatumWithOid::oid).collect();
+    let (mut values, nulls): (Vec<pg_sys::Datum>, Vec<c_char>) = arguments
+        .iter()
+        .map(|argument| match argument.datum() {
+            Some(datum) => (datum.sans_lifetime(), b' '.cast_signed()),
+            None => (pg_sys::Datum::null(), b'n'.cast_signed()),
+        })
+        .unzip();
+    let count = i32::try_from(arguments.len()).map_err(|error| internal(error.to_string()))?;
+    Spi::connect(|_client| {
+        // SAFETY: connected to SPI; the arrays have `count` entries and outlive the call.
+        let (status, table, rows) = unsafe {
+            let status = pg_sys::SPI_execute_with_args(
+                text.as_ptr(),
+                count,
+                types.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_ptr(),
+                true,
+                0,
+            );
+            (status, pg_sys::SPI_tuptable, pg_sys::SPI_processed)
+        };
+        if status != pg_sys::SPI_OK_SELECT as i32 || table.is_null() {
+            return Err(internal(format!("statement failed: SPI status {status}")));
+        }
+        let rows = usize::try_from(rows).map_err(|error| internal(error.to_string()))?;
+        (0..rows)
+            .map(|number| {
+                // SAFETY: SPI has put `rows` tuples there, described by `tupdesc`; they live until SPI is finished.
+                let tuple =
+                    unsafe { SpiHeapTupleData::new((*table).tupdesc, *(*table).vals.add(number)) };
+                let tuple = tuple
+                    .map_err(from_spi)?
+                    .ok_or_else(|| internal("a row of an internal statement is missing"))?;
+                row(&Row(tuple))
+            })
+            .collect()
     })
 }
 

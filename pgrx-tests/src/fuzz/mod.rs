@@ -262,9 +262,9 @@ impl Fuzzer {
             let outcome = match self.below(100) {
                 0..=3 => self.choose(seat),
                 4..=9 if seat == self.pool => self.become_another(),
-                0..=54 => self.read(seat),
                 55..=59 => self.aggregate(seat),
-                _ => self.write(seat),
+                60..=99 => self.write(seat),
+                _ => self.read(seat),
             };
             outcome.map_err(|problem| self.failure(&problem))?;
             if self.report.statements >= compared + FULL_COMPARISON {
