@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use pgrx::{JsonB, Uuid};
+use pgrx::Uuid;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{PgResult, internal};
+use crate::jsonb::JsonB;
 use crate::sql;
 
 const RAISE: &str = include_str!("../sql/queries/alerts_raise.sql");

@@ -38,6 +38,7 @@ mod error;
 mod features;
 mod install;
 mod interrupts;
+mod jsonb;
 mod models;
 mod options;
 mod partitions;

@@ -22,6 +22,7 @@ use pgrx::prelude::*;
 
 use crate::arguments::required;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
+use crate::period::calendar_date;
 use crate::{sql, tenancy};
 
 use run::Run;
@@ -54,6 +55,7 @@ fn run_daily_ml_aggregation(
     >,
     ErrorReport,
 > {
+    let day = checked_day(day)?;
     let scope = Scope::of_job(restaurant_id)?;
     let mut run = Run::begin(scope, day)?;
     let days = run.step("roll_up", |run| roll_up::step(run.scope, run.day, run.id));
@@ -112,6 +114,7 @@ fn compute_baselines(
                 .set_hint("The method is rolling_median."),
         );
     }
+    let day = checked_day(day)?;
     let restaurant = tenancy::resolve(restaurant_id)?;
     begin_writing()?;
     let days = roll_up::requested_days(Some(restaurant), day)?;
@@ -194,6 +197,11 @@ impl Scope {
             is_operator,
         })
     }
+}
+
+/// The weeks and years around the day have to exist too.
+fn checked_day(day: Option<Date>) -> PgResult<Option<Date>> {
+    day.map(|day| calendar_date("day", day)).transpose()
 }
 
 fn is_manager() -> PgResult<bool> {
