@@ -14,6 +14,7 @@ mod cluster;
 mod database;
 pub mod effort;
 pub mod fixture;
+pub mod hostile;
 pub mod pages;
 pub mod schema_doc;
 
