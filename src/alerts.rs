@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use pgrx::Uuid;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::arguments::required;
 use crate::error::{PgResult, internal, invalid_parameter, no_data};
+use crate::jsonb::JsonB;
 use crate::tenancy::{self, AccessLevel};
 use crate::{options, sql};
 

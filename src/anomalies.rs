@@ -1,8 +1,8 @@
 //! Predictions that do not fit what the same model predicted before.
 
+use pgrx::Uuid;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sop_analytics::anomalies::{Baseline, Score, Threshold, from_log_odds, log_odds};
@@ -11,6 +11,7 @@ use sop_analytics::severity::Severity;
 use crate::alerts::{self, Alert};
 use crate::arguments::required;
 use crate::error::{PgResult, from_analytics, internal, invalid_parameter};
+use crate::jsonb::JsonB;
 use crate::models::{self, Model};
 use crate::{options, sql, tenancy};
 

@@ -32,6 +32,7 @@ where
         )
     })?;
     for element in array.iter() {
+        pgrx::check_for_interrupts!();
         let Some(element) = element else {
             return Err(with_code(
                 Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -48,7 +49,10 @@ where
 pub(crate) fn missing_as_nan(array: Array<'_, f64>, argument: &str) -> PgResult<Vec<f64>> {
     let values = array
         .iter()
-        .map(|element| element.unwrap_or(f64::NAN))
+        .map(|element| {
+            pgrx::check_for_interrupts!();
+            element.unwrap_or(f64::NAN)
+        })
         .collect();
     one_dimension(array, argument)?;
     Ok(values)

@@ -3,9 +3,10 @@
 //! Entries are written by triggers (`sql/idempotent/110_audit.sql`); the end of each chain lies in
 //! `sop_ml_storage.audit_heads`, so that missing last entries are seen too.
 
+use crate::jsonb::JsonB;
+use pgrx::Uuid;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 

@@ -3,9 +3,9 @@
 mod dataset;
 mod source;
 
+use pgrx::Uuid;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use sop_analytics::budget::Budget;
 use sop_analytics::data_preparation::options::RecommendationOptions;
 use sop_analytics::data_preparation::recommendation::TrainingRows;
@@ -13,6 +13,7 @@ use sop_analytics::data_preparation::recommendation::TrainingRows;
 use crate::arguments::required;
 use crate::error::{from_analytics, invalid_parameter};
 use crate::interrupts::Interrupts;
+use crate::jsonb::JsonB;
 use crate::{options, settings, sql, tenancy};
 
 /// One row per person, procedure and split.

@@ -7,9 +7,9 @@ mod statements;
 
 use std::collections::BTreeMap;
 
+use pgrx::Uuid;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sop_analytics::data_quality::{Tolerance, Verdict, overall_score};
@@ -21,6 +21,7 @@ use self::statements::{Scope, Writer};
 use crate::alerts::{self, Alert};
 use crate::arguments::required;
 use crate::error::{PgResult, from_analytics, internal, invalid_parameter};
+use crate::jsonb::JsonB;
 use crate::regclass::RegClass;
 use crate::{options, sql, tenancy};
 

@@ -4,9 +4,9 @@ mod features;
 mod samples;
 mod subjects;
 
+use pgrx::Uuid;
 use pgrx::datum::{DatumWithOid, Range, TimestampWithTimeZone};
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sop_analytics::drift::{DriftParameters, Measurement, Metric, judge};
@@ -17,6 +17,7 @@ use self::subjects::Subject;
 use crate::alerts::{self, Alert};
 use crate::arguments::required;
 use crate::error::{PgResult, from_analytics, internal, invalid_parameter};
+use crate::jsonb::JsonB;
 use crate::models::{self, Model};
 use crate::period::Period;
 use crate::{options, sql, tenancy};

@@ -74,6 +74,7 @@ fn aggregate_sop_performance_features(
         };
         let mut rows = Vec::new();
         for &(window, length) in windows {
+            pgrx::check_for_interrupts!();
             summary.scan(histories.of(place), moment, length, needs);
             rows.extend(measures.iter().map(|measure| {
                 (

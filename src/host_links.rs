@@ -8,10 +8,11 @@ mod locks;
 
 use std::time::Duration;
 
+use crate::jsonb::JsonB;
+use pgrx::Uuid;
 use pgrx::pg_sys::errcodes::PgSqlErrorCode as Code;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use serde::Deserialize;
 
 use self::kinds::{KINDS, Kind};

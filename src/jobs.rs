@@ -6,9 +6,10 @@
 mod kinds;
 mod worker;
 
+use crate::jsonb::JsonB;
+use pgrx::Uuid;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -41,6 +41,7 @@ mod host_links;
 mod install;
 mod interrupts;
 mod jobs;
+mod jsonb;
 mod models;
 mod options;
 mod partitions;

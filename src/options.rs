@@ -1,9 +1,9 @@
 //! `options jsonb` arguments: documented keys only.
 
-use pgrx::JsonB;
 use serde::de::DeserializeOwned;
 
 use crate::error::{PgResult, invalid_parameter};
+use crate::jsonb::JsonB;
 
 /// Reads options into a struct that derives `Deserialize` with `#[serde(default, deny_unknown_fields)]`.
 ///

@@ -25,6 +25,8 @@ const POLICY_DONE: &str = include_str!("../sql/queries/partitions_policy_done.sq
 const OPERATOR: &CStr = c"sop_ml_operator";
 /// Ten years ahead is more than any plan needs; every partition costs planning time.
 const MAX_MONTHS_AHEAD: i32 = 120;
+/// 1000 years, in microseconds: what is older than that has no date to compare with.
+const LONGEST_RETENTION: i128 = 365_250 * 86_400_000_000;
 /// Months back whose rows always get a partition.
 const RECENT_MONTHS: i32 = 60;
 /// Rows that make an older month worth a partition.
@@ -88,6 +90,9 @@ fn maintain_partitions(
         );
     }
     sql::require_writable(c"maintain_partitions()");
+    if retention.is_some_and(|retention| retention.as_micros() > LONGEST_RETENTION) {
+        return Err(invalid_parameter("retention must be at most 1000 years"));
+    }
     let mut actions = Vec::new();
     for relation in relations()? {
         pgrx::check_for_interrupts!();

@@ -1,6 +1,6 @@
-//! Half-open spans of time, from `tstzrange` arguments.
+//! Half-open spans of time, from `tstzrange` arguments, and the years that calendars can work with.
 
-use pgrx::datum::{Range, RangeBound, TimestampWithTimeZone};
+use pgrx::datum::{Date, Range, RangeBound, TimestampWithTimeZone};
 
 use crate::error::{PgResult, invalid_parameter};
 
@@ -59,6 +59,39 @@ impl Period {
     }
 }
 
+const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
+
+/// The years 1 to 9999, in days since 2000: within them, days, weeks and years around a time exist in every time zone.
+const CALENDAR: std::ops::Range<i64> = -730_119..2_921_940;
+
+/// A time argument that local days are worked out for.
+///
+/// # Errors
+/// 22023 outside the years 1 to 9999.
+pub(crate) fn calendar_time(
+    name: &str,
+    time: TimestampWithTimeZone,
+) -> PgResult<TimestampWithTimeZone> {
+    in_calendar(name, time.into_inner().div_euclid(MICROSECONDS_PER_DAY)).map(|()| time)
+}
+
+/// A date argument that stands for a local day.
+///
+/// # Errors
+/// 22023 outside the years 1 to 9999.
+pub(crate) fn calendar_date(name: &str, date: Date) -> PgResult<Date> {
+    in_calendar(name, date.to_pg_epoch_days().into()).map(|()| date)
+}
+
+fn in_calendar(name: &str, days: i64) -> PgResult<()> {
+    if CALENDAR.contains(&days) {
+        return Ok(());
+    }
+    Err(invalid_parameter(format!(
+        "{name} must lie between the years 1 and 9999"
+    )))
+}
+
 /// `None` for infinities and what lies outside the type.
 fn timestamp(microseconds: i64) -> Option<TimestampWithTimeZone> {
     (microseconds != i64::MIN && microseconds != i64::MAX)
@@ -69,6 +102,21 @@ fn timestamp(microseconds: i64) -> Option<TimestampWithTimeZone> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_calendar_has_the_years_1_to_9999() {
+        for day in [-730_119, 0, 2_921_939] {
+            assert!(in_calendar("day", day).is_ok(), "{day}");
+        }
+        for day in [
+            i64::from(i32::MIN),
+            -730_120,
+            2_921_940,
+            i64::from(i32::MAX),
+        ] {
+            assert!(in_calendar("day", day).is_err(), "{day}");
+        }
+    }
 
     #[test]
     fn only_shared_instants_overlap() {

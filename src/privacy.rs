@@ -2,10 +2,11 @@
 //!
 //! What follows from it is in view `sop_training_exclusions`, which every statement that learns from people excludes.
 
+use crate::jsonb::JsonB;
+use pgrx::Uuid;
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -29,6 +29,7 @@ pub(crate) fn select<T>(
         rows.try_reserve(table.len())
             .map_err(|error| internal(error.to_string()))?;
         for tuple in table {
+            pgrx::check_for_interrupts!();
             rows.push(row(&Row(tuple))?);
         }
         Ok(rows)
@@ -106,6 +107,7 @@ pub(crate) fn for_each(
                 return Ok(());
             }
             for tuple in batch {
+                pgrx::check_for_interrupts!();
                 row(&Row(tuple))?;
             }
             // SAFETY: the rows of this fetch have been dropped and nothing else refers to their table.

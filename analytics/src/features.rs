@@ -216,8 +216,11 @@ pub enum FeatureError {
     /// A window is not a positive length of time.
     #[error("windows must be longer than zero and finite, not {0} microseconds")]
     Window(i64),
-    /// `as_of` is infinite.
-    #[error("as_of must be a finite time")]
+    /// More windows than anybody can mean; each is one pass over the events of each entity.
+    #[error("windows has {0} elements; at most {limit} are allowed", limit = matrix::MOST_WINDOWS)]
+    Windows(usize),
+    /// `as_of` is infinite, or has no local day in every time zone.
+    #[error("as_of must be a finite time between the years 1 and 9999")]
     AsOf,
     /// Neither one moment for all entities nor one for each.
     #[error("as_of has {moments} elements for {entities} entities: give 1 or as many")]

@@ -20,6 +20,7 @@ pub mod effort;
 pub mod fixture;
 pub mod fuzz;
 pub mod history;
+pub mod hostile;
 pub mod integrity;
 pub mod pages;
 mod pgbouncer;

@@ -84,8 +84,8 @@ const CAPABILITIES: [Capability; 6] = [
         example: "members, settings, retention",
         from: 4,
         statements: &[
-            "INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, role_name, access_level)
-             VALUES ('{restaurant}', 'somebody_new', 'viewer')",
+            "INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, app_user_id, access_level)
+             VALUES ('{restaurant}', gen_random_uuid(), 'viewer')",
             "UPDATE sop_ml.sop_restaurants SET settings = '{}'",
         ],
     },

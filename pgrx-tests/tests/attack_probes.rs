@@ -485,16 +485,26 @@ fn objects_of_the_attacker_do_not_shadow_ours() {
 fn a_membership_for_everybody_changes_nothing_for_others() {
     let database = scene("probe_memberships");
     let mut session = attacker(&database);
-    for role in ["sop_ml_viewer", "sop_ml_owner", "sop_ml_group_reader"] {
+    for role in [
+        "sop_ml_viewer",
+        "sop_ml_owner",
+        "sop_ml_group_reader",
+        TENANTS[1].role,
+    ] {
         let answer = session.attack(&format!(
             "INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, role_name, access_level) VALUES ('{A}', '{role}', 'owner')"
         ));
-        assert!(
-            ["", "42501", "23514"].contains(&answer.code()),
-            "{}",
-            answer.text()
-        );
+        assert_eq!(answer.code(), "42501", "{}", answer.text());
     }
+    let answer = session.attack(&format!(
+        "UPDATE sop_ml.sop_restaurant_members SET role_name = '{}' WHERE restaurant_id = '{A}'",
+        TENANTS[1].role
+    ));
+    assert_eq!(answer.code(), "42501", "{}", answer.text());
+    // Not even an administrator's slip counts: everybody is a member of these.
+    database.run(&format!(
+        "INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, role_name, access_level) VALUES ('{A}', 'sop_ml_viewer', 'owner')"
+    ));
     let mut other = database.connect(TENANTS[1].role);
     let current: Option<String> = other
         .query_one("SELECT sop_ml.current_restaurant()::text", &[])

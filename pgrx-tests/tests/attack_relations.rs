@@ -177,10 +177,6 @@ fn every_read_shows_own_rows_alone() {
         for relation in api(&database).into_iter().step_by(step) {
             let name = relation.qualified();
             for template in READS {
-                // A statement that makes a table and reads with workers is no matter of tenancy: it is left to serial plans.
-                if settings == PARALLEL && template.starts_with("CREATE") {
-                    continue;
-                }
                 let statement = spell(template, &name);
                 let answer = session.attack(&statement);
                 // A view has no system columns.

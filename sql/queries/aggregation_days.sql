@@ -16,6 +16,8 @@ WITH restaurant AS (
         AS noted (restaurant_id, hour_start)
     JOIN restaurant AS r ON r.restaurant_id = noted.restaurant_id
     CROSS JOIN LATERAL (VALUES (noted.hour_start), (noted.hour_start + interval '1 hour - 1 microsecond')) AS edge (at)
+    -- At the ends of time there is no day before or after: one absurd row must not keep a restaurant from its roll-up.
+    WHERE noted.hour_start >= '0001-01-02 00:00:00+00' AND noted.hour_start < '9999-12-31 00:00:00+00'
 ), day AS (
     SELECT r.restaurant_id, r.time_zone, r.opening_hours, r.closures, w.local_date, w.local_date = r.requested AS is_requested,
            bound.day_start, bound.day_end

@@ -13,7 +13,14 @@ WITH wanted (relation, name, enabled) AS (
            ('sop_privacy_preferences', 'sop_ml_privacy_follow', 'O'),
            ('sop_privacy_preferences', 'sop_ml_privacy_truncate', 'O'),
            ('sop_alerts', 'sop_ml_announce', 'O'),
-           ('sop_restaurant_members', 'sop_restaurant_members_changed', 'O')
+           ('sop_restaurant_members', 'sop_restaurant_members_changed', 'O'),
+           ('sop_restaurant_members', 'sop_ml_role_claim', 'O'),
+           ('sop_audit_log', 'sop_ml_chain', 'O'),
+           ('sop_job_queue', 'sop_ml_signed', 'O')
+    UNION ALL
+    SELECT audited, 'sop_ml_audit', 'O'
+    FROM unnest(ARRAY['sop_ml_models', 'sop_predictive_models', 'sop_recommendation_models', 'sop_training_datasets',
+        'sop_ab_experiments', 'sop_ab_feature_flags', 'sop_restaurant_members', 'sop_privacy_preferences']) AS audited
     UNION ALL
     SELECT c.relname::text, 'sop_ml_updated_at', 'O'
     FROM pg_catalog.pg_class AS c

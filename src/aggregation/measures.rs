@@ -16,7 +16,7 @@ use sop_analytics::statistics::{
 };
 
 use crate::arrays::missing_as_nan;
-use crate::error::{PgResult, from_analytics};
+use crate::error::{PgResult, from_analytics, invalid_parameter};
 
 /// Confidence of the bounds in every bucket.
 const LEVEL: f64 = 0.95;
@@ -213,9 +213,18 @@ fn compare_with_baseline(
     )))
 }
 
+/// A day's bucket for each of 270 years: sorting more could not be interrupted within the time that a cancel may take.
+const MOST_PERIODS: usize = 100_000;
+
 /// The finite elements of an array.
 fn present(array: Option<Array<'_, f64>>) -> PgResult<Vec<f64>> {
     let mut values = match array {
+        Some(array) if array.len() > MOST_PERIODS => {
+            return Err(invalid_parameter(format!(
+                "recent has {} elements; at most {MOST_PERIODS} are allowed",
+                array.len()
+            )));
+        }
         Some(array) => missing_as_nan(array, "recent")?,
         None => Vec::new(),
     };
@@ -232,7 +241,7 @@ COMMENT ON FUNCTION sop_ml.rate_measures(float8, float8) IS
 COMMENT ON FUNCTION sop_ml.compare_periods(bigint, float8, float8, float8, float8, float8, bigint, float8, float8, float8, float8, float8) IS
 'How one period differs from another: difference, percent of the reference, two-sided p-value, effect size. Rates (numerator, denominator) by the z test with Cohen''s h; measurements (n, mean, stddev) by Welch''s test with Hedges'' g; counts (total) by the Poisson test with the log ratio.';
 COMMENT ON FUNCTION sop_ml.rolling_median_baseline(float8[]) IS
-'The median of recent periods with bounds for the next one at 95 % from the median absolute deviation. NULL, NaN and infinite elements are missing; fewer than 3 periods give no baseline. Example: SELECT * FROM sop_ml.rolling_median_baseline(''{9,10,11,10,9}'');';
+'The median of recent periods with bounds for the next one at 95 % from the median absolute deviation. NULL, NaN and infinite elements are missing; fewer than 3 periods give no baseline; at most 100000 are allowed. Example: SELECT * FROM sop_ml.rolling_median_baseline(''{9,10,11,10,9}'');';
 COMMENT ON FUNCTION sop_ml.compare_with_baseline(float8, float8[], boolean) IS
 'How a period stands against the rolling median of recent ones, judged by the spread between periods: higher, lower or no_difference, better or worse where higher_is_better says which; insufficient_data with fewer than 7 recent periods.';
 "#,

@@ -24,6 +24,7 @@ use pgrx::prelude::*;
 
 use crate::arguments::required;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
+use crate::period::calendar_date;
 use crate::{sql, tenancy};
 
 use run::Run;
@@ -56,6 +57,7 @@ fn run_daily_ml_aggregation(
     >,
     ErrorReport,
 > {
+    let day = checked_day(day)?;
     let scope = Scope::of_job(restaurant_id)?;
     let mut run = Run::begin(scope, day)?;
     let days = run.step("roll_up", |run| roll_up::step(run.scope, run.day, run.id));
@@ -114,6 +116,7 @@ fn compute_baselines(
                 .set_hint("The method is rolling_median."),
         );
     }
+    let day = checked_day(day)?;
     let restaurant = tenancy::resolve(restaurant_id)?;
     begin_writing(c"compute_baselines()")?;
     let days = roll_up::requested_days(Some(restaurant), day)?;
@@ -197,6 +200,11 @@ impl Scope {
             is_operator,
         })
     }
+}
+
+/// The weeks and years around the day have to exist too.
+fn checked_day(day: Option<Date>) -> PgResult<Option<Date>> {
+    day.map(|day| calendar_date("day", day)).transpose()
 }
 
 fn is_manager() -> PgResult<bool> {

@@ -6,6 +6,7 @@ use pgrx::datum::{Date, TimestampWithTimeZone};
 use super::Scope;
 use super::days::{Counts, Days, LocalDay, Outcome};
 use crate::error::{PgResult, invalid_parameter};
+use crate::period::calendar_time;
 use crate::sql::{self, Row};
 use crate::subtransaction::isolated;
 
@@ -23,6 +24,9 @@ const ROLL_UP: &str = include_str!("../../sql/queries/aggregation_roll_up.sql");
 const DAY_USERS: &str = include_str!("../../sql/queries/aggregation_day_users.sql");
 const STATISTICS_STALE: &str = include_str!("../../sql/queries/aggregation_statistics_stale.sql");
 const ANALYZE: &str = include_str!("../../sql/queries/aggregation_analyze.sql");
+
+/// Ten years in microseconds: every day of a range is held in memory and recomputed in one transaction.
+const LONGEST_RANGE: i64 = 3660 * 86_400_000_000;
 
 /// Each grain above the day, and the finer one that divides it evenly.
 pub(super) const LONGER_GRAINS: [(&str, &str); 4] = [
@@ -112,6 +116,14 @@ pub(super) fn days_between(
     }
     if from_time.is_neg_infinity() || to_time.is_infinity() {
         return Err(invalid_parameter("from_time and to_time must be finite"));
+    }
+    let from_time = calendar_time("from_time", from_time)?;
+    let to_time = calendar_time("to_time", to_time)?;
+    if to_time.into_inner() - from_time.into_inner() > LONGEST_RANGE {
+        return Err(
+            invalid_parameter("from_time and to_time may lie at most 3660 days apart")
+                .set_hint("Recompute longer stretches year by year."),
+        );
     }
     let noted = sql::modify(
         DAYS_BETWEEN,

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use pgrx::Uuid;
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::{JsonB, Uuid};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sop_analytics::budget::Budget;
@@ -14,11 +14,13 @@ use sop_analytics::data_preparation::recommendation::{Split, TrainingRows};
 use sop_analytics::features::{Entity, Measure};
 
 use super::source;
-use crate::error::{PgResult, from_analytics, internal};
+use crate::error::{PgResult, from_analytics, internal, no_data};
 use crate::interrupts::Interrupts;
+use crate::jsonb::JsonB;
 use crate::{settings, sql};
 
 const PERFORMANCE: &str = include_str!("../../sql/queries/data_preparation_performance.sql");
+const RESTAURANT: &str = include_str!("../../sql/queries/data_preparation_restaurant.sql");
 const LOCK: &str = include_str!("../../sql/queries/data_preparation_lock.sql");
 const LATEST: &str = include_str!("../../sql/queries/data_preparation_latest.sql");
 const REGISTER: &str = include_str!("../../sql/queries/data_preparation_register.sql");
@@ -184,6 +186,12 @@ pub(super) fn describe_performance(
 /// Stores a description as the next version; when the latest version is the same, returns that.
 pub(super) fn store(range: Range, name: &str, kind: &str, data: &Description) -> PgResult<Uuid> {
     let restaurant_id = range.restaurant_id;
+    let known = sql::select_one(RESTAURANT, &[restaurant_id.into()], |row| {
+        row.required::<bool>(1)
+    })?;
+    if known.is_none() {
+        return Err(no_data(format!("there is no restaurant {restaurant_id}")));
+    }
     sql::execute(LOCK, &[restaurant_id.into(), name.into()])?;
     // `modify` rather than `select`: after waiting for the lock, the other session's version must be visible.
     let latest = sql::modify(

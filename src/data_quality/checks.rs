@@ -1,12 +1,12 @@
 //! Runs rules: one scan for all that look at single rows, one statement for each that compares rows.
 
-use pgrx::JsonB;
 use serde_json::{Value, json};
 use sop_analytics::data_quality::{Judgement, Tolerance, Verdict, balance_score, judge};
 
 use super::rules::{Rule, Test};
 use super::statements::{Statement, Writer};
 use crate::error::{PgResult, from_analytics, internal};
+use crate::jsonb::JsonB;
 use crate::sql;
 
 /// A column with more values than this is no label.

@@ -139,6 +139,7 @@ impl Loader {
             ..Self::every_sop(budget)
         };
         for key in keys {
+            pgrx::check_for_interrupts!();
             loader.intern(*key)?;
         }
         let mut sides = keys.to_vec();

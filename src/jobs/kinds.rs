@@ -1,6 +1,6 @@
 //! What the queue can run: a fixed list, so that a job is never a text of SQL.
 
-use pgrx::JsonB;
+use crate::jsonb::JsonB;
 use serde_json::{Map, Value};
 
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};

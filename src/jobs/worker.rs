@@ -1,7 +1,8 @@
 //! What `run_jobs()` calls: claim the next job, execute it as its submitter, record how it ended.
 
+use crate::jsonb::JsonB;
+use pgrx::Uuid;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use serde_json::{Value, json};
 
 use super::{installation, kinds};

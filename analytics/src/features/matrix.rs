@@ -173,12 +173,9 @@ impl Plan {
 /// Pairs entities with moments: one moment for all, or one for each.
 ///
 /// # Errors
-/// [`FeatureError::Lengths`] for any other number of moments, [`FeatureError::AsOf`] for an infinite one.
+/// [`FeatureError::Lengths`] for any other number of moments, [`FeatureError::AsOf`] for one outside the years 1 to 9999.
 pub fn pair_moments(entities: usize, moments: &[i64]) -> Result<Vec<i64>, FeatureError> {
-    if moments
-        .iter()
-        .any(|time| *time == i64::MIN || *time == i64::MAX)
-    {
+    if moments.iter().any(|time| !CALENDAR.contains(time)) {
         return Err(FeatureError::AsOf);
     }
     match *moments {
@@ -191,11 +188,21 @@ pub fn pair_moments(entities: usize, moments: &[i64]) -> Result<Vec<i64>, Featur
     }
 }
 
+/// How many windows one call may ask for.
+pub const MOST_WINDOWS: usize = 1000;
+
+/// The years 1 to 9999, in microseconds since 2000.
+const CALENDAR: std::ops::Range<i64> = -730_119 * DAY..2_921_940 * DAY;
+
 /// Checks the windows of a call.
 ///
 /// # Errors
+/// [`FeatureError::Windows`] for more than [`MOST_WINDOWS`],
 /// [`FeatureError::Window`] for the first that is not a positive, finite length.
 pub fn check_windows(lengths: &[i64]) -> Result<(), FeatureError> {
+    if lengths.len() > MOST_WINDOWS {
+        return Err(FeatureError::Windows(lengths.len()));
+    }
     match lengths
         .iter()
         .find(|length| **length <= 0 || **length == i64::MAX)
