@@ -10,7 +10,8 @@ SHELL := /bin/bash
 
 SUITES := analytics pgrx regress e2e
 # Test files of pgrx-tests/tests that have a quick form and full figures.
-TORTURE := $(addprefix --test ,audit_chain crash dump_matrix forged_tokens hostile_values job_queue pgbouncer privacy_race standby)
+TORTURE := $(addprefix --test ,attack_functions attack_leaky attack_relations audit_chain crash dump_matrix forged_tokens \
+    hostile_values host_links job_queue pgbouncer privacy_race standby)
 
 .PHONY: help
 help: ## list the targets
@@ -75,7 +76,7 @@ installcheck: ## golden SQL against the running server of PGHOST, PGPORT, PGUSER
 	@scripts/regress.sh --running
 
 .PHONY: lint
-lint: ## formatting, clippy, rules for the SQL files, shellcheck where present
+lint: ## formatting, clippy, rules for the SQL files, pgspot, shellcheck where present
 	@scripts/lint.sh
 
 .PHONY: fmt
