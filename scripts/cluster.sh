@@ -221,6 +221,7 @@ stop() {
         return 0
     }
     [ ! -d "$data" ] || [ -f "$data/$marker" ] || die "$data is not a throw-away cluster: left alone"
+    forget_dead_postmaster
     if is_running; then
         as_server_user "$bin/pg_ctl" stop --pgdata "$data" --mode fast --wait --timeout 30 --silent >/dev/null 2>&1 ||
             as_server_user "$bin/pg_ctl" stop --pgdata "$data" --mode immediate --wait --timeout 10 --silent >/dev/null 2>&1 ||
