@@ -416,6 +416,36 @@ fn dependencies_and_schedules_are_kept() {
 }
 
 #[test]
+fn every_kind_of_job_runs_for_the_installation() {
+    let database = database("jobs_kinds");
+    let as_operator = |statement: &str| {
+        let mut client = database.connect("job_operator");
+        client.batch_execute("SET ROLE sop_ml_operator").unwrap();
+        client
+            .batch_execute(statement)
+            .unwrap_or_else(|error| panic!("{statement}: {}", describe(&error)));
+    };
+    // Twice: a summary is refreshed in another way once it is populated.
+    for _ in 0..2 {
+        for kind in [
+            "run_daily_ml_aggregation",
+            "refresh_performance_summaries",
+            "maintain_partitions",
+        ] {
+            as_operator(&format!("SELECT sop_ml.enqueue_job(NULL, '{kind}')"));
+        }
+        as_operator(&format!(
+            "SELECT sop_ml.enqueue_job('{ONE}', 'validate_ml_training_data_quality', '{{\"relation\": \"sop_ml.sop_user_interactions\"}}')"
+        ));
+        as_operator("CALL sop_ml.run_jobs()");
+    }
+    let outcome = "SELECT string_agg(DISTINCT status || coalesce(': ' || last_error, ''), ', ') FROM sop_ml.sop_job_queue";
+    assert_eq!(text(&database, "postgres", outcome), "succeeded");
+    let failed = "SELECT coalesce(string_agg(step || ': ' || detail, ', '), 'none') FROM sop_ml.sop_job_runs WHERE status <> 'succeeded'";
+    assert_eq!(text(&database, "postgres", failed), "none");
+}
+
+#[test]
 fn a_job_whose_process_was_killed_is_resumed() {
     let cluster = Cluster::start("jobs-crash");
     let database = cluster.database_with_extension("jobs_crash");

@@ -10,14 +10,21 @@ use crate::search_path;
 /// Not SECURITY DEFINER: the caller cannot reach this switch with statements of his own.
 pub(crate) fn as_superuser<T>(look_up: impl FnOnce() -> PgResult<T>) -> PgResult<T> {
     // Whoever called the policy chose the search_path: his operators must not run with these rights.
-    as_role(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), || {
-        search_path::pinned(look_up)
-    })
+    let restricted = pg_sys::SECURITY_RESTRICTED_OPERATION as i32;
+    let superuser = pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID);
+    switched(superuser, restricted, || search_path::pinned(look_up))
 }
 
-/// Runs `work` with the rights of a role. As in a SECURITY DEFINER function the work cannot change the role itself, and as
-/// in maintenance commands it cannot leave anything behind in the session.
+/// Runs `work` with the rights of a role; as in a SECURITY DEFINER function the work cannot change the role itself.
 pub(crate) fn as_role<T>(role: pg_sys::Oid, work: impl FnOnce() -> PgResult<T>) -> PgResult<T> {
+    switched(role, 0, work)
+}
+
+fn switched<T>(
+    role: pg_sys::Oid,
+    further_restrictions: i32,
+    work: impl FnOnce() -> PgResult<T>,
+) -> PgResult<T> {
     struct Restore {
         user: pg_sys::Oid,
         security_context: i32,
@@ -39,7 +46,7 @@ pub(crate) fn as_role<T>(role: pg_sys::Oid, work: impl FnOnce() -> PgResult<T>) 
             role,
             saved.security_context
                 | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32
-                | pg_sys::SECURITY_RESTRICTED_OPERATION as i32,
+                | further_restrictions,
         );
     }
     work()
