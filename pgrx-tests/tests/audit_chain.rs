@@ -8,11 +8,10 @@
 )]
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use postgres::{Client, NoTls, Transaction};
+use postgres::{Client, Transaction};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sop_ml_e2e::{Cluster, Database, describe, effort, shared, sqlstate};
@@ -344,16 +343,15 @@ fn a_killed_server_process_breaks_no_chain() {
             .unwrap()
             .get(0);
         let pause = Duration::from_micros(random.random_range(1_000..60_000));
-        let killer = thread::spawn(move || {
-            thread::sleep(pause);
-            Command::new("kill")
-                .args(["-9", &pid.to_string()])
-                .status()
-                .unwrap()
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(pause);
+                cluster.kill_backend(u32::try_from(pid).unwrap());
+            });
+            acknowledged += write_until_killed(&mut writer, round);
         });
-        acknowledged += write_until_killed(&mut writer, round);
-        assert!(killer.join().unwrap().success());
-        let mut client = reconnect(&database);
+        cluster.wait_until_ready();
+        let mut client = database.superuser();
         let (entries, broken) = verify(&mut client, RESTAURANT);
         assert_eq!(broken, None, "round {round}");
         // The last statement may have been committed without anybody having been told.
@@ -384,19 +382,5 @@ fn write_until_killed(writer: &mut Client, round: usize) -> i64 {
             }
             Err(_) => return acknowledged,
         }
-    }
-}
-
-/// A connection to the server after it came back; one that the server accepted just before it noticed the kill breaks.
-fn reconnect(database: &Database) -> Client {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Ok(mut client) = database.config("postgres").connect(NoTls)
-            && client.batch_execute("SELECT pg_sleep(0.2)").is_ok()
-        {
-            return client;
-        }
-        assert!(Instant::now() < deadline, "the server does not come back");
-        thread::sleep(Duration::from_millis(50));
     }
 }

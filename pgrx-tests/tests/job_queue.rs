@@ -7,11 +7,10 @@
     reason = "tests may fail loudly"
 )]
 
-use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use postgres::NoTls;
+use sop_ml_e2e::process::wait_for;
 use sop_ml_e2e::{Cluster, Database, describe, effort, shared, sqlstate, tokens};
 
 const ONE: &str = "aaaaaaaa-0000-4000-8000-000000000001";
@@ -470,21 +469,10 @@ fn a_job_whose_process_was_killed_is_resumed() {
         .get(0);
     let running = thread::spawn(move || worker.query_one("CALL sop_ml.run_jobs()", &[]).is_err());
     let mut watcher = database.superuser();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let waits: bool = watcher
-            .query_one(
-                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock')",
-                &[&pid],
-            )
-            .unwrap()
-            .get(0);
-        if waits {
-            break;
-        }
-        assert!(Instant::now() < deadline, "the job does not begin");
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait_for("the job waits for the lock", || {
+        let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock')";
+        watcher.query_one(waits, &[&pid]).unwrap().get(0)
+    });
     // While it lives nobody else gets the job, even when the lease is over.
     watcher.batch_execute("SET lock_timeout = '200ms'").unwrap();
     assert!(
@@ -493,23 +481,10 @@ fn a_job_whose_process_was_killed_is_resumed() {
             .unwrap()
             .is_empty()
     );
-    assert!(
-        Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    cluster.kill_backend(u32::try_from(pid).unwrap());
     assert!(running.join().unwrap(), "the call ends with its process");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let mut client = loop {
-        if let Ok(mut client) = database.config("postgres").connect(NoTls)
-            && client.batch_execute("SELECT pg_sleep(0.2)").is_ok()
-        {
-            break client;
-        }
-        assert!(Instant::now() < deadline, "the server does not come back");
-    };
+    cluster.wait_until_ready();
+    let mut client = database.superuser();
     let state: String = client
         .query_one(
             "SELECT status || ' ' || attempts FROM sop_ml.sop_job_queue",
