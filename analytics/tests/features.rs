@@ -302,7 +302,20 @@ fn lengths_and_windows_are_checked() {
         pair_moments(1, &[i64::MAX]),
         Err(FeatureError::AsOf)
     ));
+    assert!(
+        pair_moments(1, &[2_921_940 * DAY]).is_err(),
+        "the year 10000"
+    );
+    assert!(
+        pair_moments(1, &[-730_120 * DAY]).is_err(),
+        "before the year 1"
+    );
     assert!(check_windows(&[DAY]).is_ok());
+    assert!(check_windows(&[DAY; 1000]).is_ok());
+    assert_eq!(
+        check_windows(&[DAY; 1001]),
+        Err(FeatureError::Windows(1001))
+    );
     assert!(matches!(
         check_windows(&[DAY, 0]),
         Err(FeatureError::Window(0))

@@ -29,7 +29,8 @@ pub fn ordinary(database: &Database) {
                 CASE WHEN i % 2 = 0 THEN now() - i * interval '1 hour' ELSE '2001-06-01' END,
                 jsonb_build_object('size', sin(i), 'kind', 'k' || i % 3), 10 + cos(i), 'l' || i % 2, 0.5 + i % 5 / 10.0, 10 + sin(i),
                 'l' || i % 3
-           FROM (SELECT * FROM sop_ml.sop_ml_predictions WHERE restaurant_id = '{id}' LIMIT 1) AS p, generate_series(1, 300) AS i;
+           FROM (SELECT restaurant_id, restaurant_id AS model_restaurant_id, model_id FROM sop_ml.sop_ml_models
+                  WHERE restaurant_id = '{id}' AND name = 'fixture_0') AS p, generate_series(1, 300) AS i;
          ANALYZE",
         id = TENANTS[0].restaurant_id
     ));
@@ -56,7 +57,8 @@ pub fn hostile(database: &Database) {
                 (restaurant_id, model_restaurant_id, model_id, prediction_id, predicted_at, features, predicted_value, actual_value)
          SELECT p.restaurant_id, p.model_restaurant_id, p.model_id, md5('hostile prediction' || i || value || f.features::text)::uuid,
                 CASE WHEN i % 2 = 0 THEN now() - i * interval '1 hour' ELSE '2001-06-01' END, f.features, value, -value
-           FROM (SELECT * FROM sop_ml.sop_ml_predictions WHERE restaurant_id = '{id}' LIMIT 1) AS p,
+           FROM (SELECT restaurant_id, restaurant_id AS model_restaurant_id, model_id FROM sop_ml.sop_ml_models
+                  WHERE restaurant_id = '{id}' AND name = 'fixture_0') AS p,
                 unnest(ARRAY['NaN', 'Infinity', '-Infinity', '1e308', '-1e308', '5e-324', '-0']::float8[]) AS value,
                 unnest(ARRAY['{{}}', '{{\"size\": 1e400}}', '{{\"size\": -1e400}}', '{{\"size\": 1e308, \"kind\": \"\\u0001\"}}', '{{\"\": null}}',
                              '{{\"deep\": ' || repeat('[', 1000) || repeat(']', 1000) || '}}', '{{\"size\": \"text\"}}']::jsonb[]) AS f (features),
