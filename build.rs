@@ -8,6 +8,8 @@ use std::{env, fs, io};
 /// name order.
 fn list(directory: &str, constant: &str, out: &mut String) -> io::Result<()> {
     println!("cargo::rerun-if-changed={directory}");
+    // The names below are absolute: a build directory that was copied elsewhere would go on compiling the old place's files.
+    println!("cargo::rerun-if-env-changed=CARGO_MANIFEST_DIR");
     let root = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
     let mut names = Vec::new();
     for entry in fs::read_dir(Path::new(&root).join(directory))? {

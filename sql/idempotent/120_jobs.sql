@@ -44,11 +44,14 @@ CREATE OR REPLACE PROCEDURE sop_ml.run_jobs(
     LANGUAGE plpgsql AS
 $procedure$
 DECLARE
-    deadline CONSTANT timestamptz :=
-        pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) coalesce(budget, '50 seconds'::interval);
+    deadline timestamptz;
     job      record;
     outcome  text;
 BEGIN
+    IF budget OPERATOR(pg_catalog.<) '0'::interval OR budget OPERATOR(pg_catalog.>) '1 day'::interval THEN
+        RAISE EXCEPTION 'budget must be between 0 and 1 day' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    deadline := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) coalesce(budget, '50 seconds'::interval);
     succeeded := 0;
     failed := 0;
     WHILE (succeeded OPERATOR(pg_catalog.+) failed) OPERATOR(pg_catalog.<) coalesce(max_jobs, 100)
