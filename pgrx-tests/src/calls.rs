@@ -141,6 +141,12 @@ fn value(
         ("entity", "text") => "'sop'".to_owned(),
         ("level", "text") => "'viewer'".to_owned(),
         ("kind", "text") if function == "register_dataset" => "'recommendation'".to_owned(),
+        ("kind", "text") if function.contains("link_host") => "'users'".to_owned(),
+        ("job_name", "text") => "'compute_baselines'".to_owned(),
+        ("source", "text") => "'custom'".to_owned(),
+        ("severity", "text") => "'low'".to_owned(),
+        ("purpose", "text") => "'training'".to_owned(),
+        ("state", "text") => "'denied'".to_owned(),
         ("model", "text") => format!(
             "(SELECT name FROM sop_ml.sop_ml_models WHERE restaurant_id = '{tenant}' ORDER BY 1 LIMIT 1)"
         ),
@@ -148,6 +154,7 @@ fn value(
         ("feature_names", "text[]") => {
             "'{completions:30d,completion_rate:7d,compliance_mean:30d}'".to_owned()
         }
+        (_, "text[]") => "'{one,two}'".to_owned(),
         ("relation", "regclass") => "'sop_ml.sop_user_interactions'".to_owned(),
         ("reference", "tstzrange") => format!("'[{from},{middle})'"),
         (_, "tstzrange") => format!("'[{middle},{to})'"),
