@@ -121,6 +121,7 @@ fn raise_alert(
         impact_currency: options.impact_currency,
         cooldown_seconds: cooldown(options.cooldown_seconds)?,
     };
+    sql::require_writable(c"raise_alert()");
     let restaurant = tenancy::resolve(restaurant_id)?;
     tenancy::require(AccessLevel::Analyst)?;
     raise(restaurant, None, vec![alert])?
@@ -140,6 +141,7 @@ fn acknowledge_alert(
     let options: AcknowledgeOptions = options::parse(options)?;
     let alert = required("alert_id", alert_id)?;
     let assigned_to = uuid("assigned_to", options.assigned_to.as_deref())?;
+    sql::require_writable(c"acknowledge_alert()");
     let restaurant = tenancy::resolve(restaurant_id)?;
     tenancy::require(AccessLevel::Manager)?;
     let arguments = [
@@ -162,6 +164,7 @@ fn resolve_alert(
     let options: ResolveOptions = options::parse(options)?;
     let alert = required("alert_id", alert_id)?;
     let cooldown = cooldown(options.cooldown_seconds)?;
+    sql::require_writable(c"resolve_alert()");
     let restaurant = tenancy::resolve(restaurant_id)?;
     tenancy::require(AccessLevel::Manager)?;
     let arguments = [

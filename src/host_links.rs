@@ -132,6 +132,7 @@ fn link_host_table(
     ErrorReport,
 > {
     require_owner("link_host_table()")?;
+    sql::require_writable(c"link_host_table()");
     let options: LinkOptions = options::parse(options)?;
     let lock_timeout = lock_timeout(options.lock_timeout_ms)?;
     let kind = Kind::named(required("kind", kind)?)?;
@@ -183,6 +184,7 @@ fn unlink_host_table(
     ErrorReport,
 > {
     require_owner("unlink_host_table()")?;
+    sql::require_writable(c"unlink_host_table()");
     let options: UnlinkOptions = options::parse(options)?;
     let lock_timeout = lock_timeout(options.lock_timeout_ms)?;
     let kind = Kind::named(required("kind", kind)?)?;

@@ -121,6 +121,7 @@ fn enqueue_job(
     let kind = kinds::find(required("job_name", job_name)?)?;
     let parameters = kind.check(parameters)?;
     let schedule = options::parse::<Options>(options)?.check()?;
+    sql::require_writable(c"enqueue_job()");
     let restaurant = if kind.for_installation && restaurant_id.is_none() && tenancy::may_see_all()?
     {
         installation()
@@ -181,6 +182,7 @@ fn insert(
 #[search_path(pg_catalog, pg_temp)]
 fn cancel_job(restaurant_id: Option<Uuid>, job_id: Option<Uuid>) -> PgResult<String> {
     let job = required("job_id", job_id)?;
+    sql::require_writable(c"cancel_job()");
     let restaurant = match restaurant_id {
         Some(id) if id == installation() && tenancy::may_see_all()? => id,
         restaurant => tenancy::resolve(restaurant)?,

@@ -40,6 +40,7 @@ fn claim_job() -> Result<
     pg_sys::panic::ErrorReport,
 > {
     require_operator()?;
+    sql::require_writable(c"claim_job()");
     sql::execute(CLEAN, &[])?;
     let buried = sql::modify(BURY, &[], |row| {
         Ok((
@@ -87,6 +88,7 @@ fn execute_job(
     let id = required("job_id", job_id)?;
     let token = required("fencing_token", fencing_token)?;
     require_operator()?;
+    sql::require_writable(c"execute_job()");
     let Some(job) = lock(restaurant, id, token)? else {
         return Ok("lost".to_owned());
     };

@@ -7,6 +7,20 @@ const REASONABLE: &[(&str, &str, &str)] = &[
         "uuid",
         "'aaaaaaaa-0000-4000-8000-000000000001'::uuid",
     ),
+    (
+        "alert_id",
+        "uuid",
+        "(SELECT min(alert_id::text)::uuid FROM sop_ml.sop_alerts WHERE restaurant_id = 'aaaaaaaa-0000-4000-8000-000000000001')",
+    ),
+    (
+        "job_id",
+        "uuid",
+        "(SELECT min(job_id::text)::uuid FROM sop_ml.sop_job_queue WHERE restaurant_id = 'aaaaaaaa-0000-4000-8000-000000000001')",
+    ),
+    ("job_name", "text", "'compute_baselines'"),
+    ("source", "text", "'custom'"),
+    ("purpose", "text", "'training'"),
+    ("state", "text", "'denied'"),
     ("model", "text", "'fixture_0'"),
     (
         "relation",
