@@ -93,6 +93,7 @@ fn set_privacy_preference(
     let declaration = declaration(options)?;
     sql::require_writable(c"set_privacy_preference()");
     let restaurant_id = tenancy::resolve(restaurant_id)?;
+    tenancy::require_known(restaurant_id)?;
     let (old_state, (new_state, since)) =
         store(restaurant_id, user_id, purpose, state, &declaration)?;
     Ok(TableIterator::once((

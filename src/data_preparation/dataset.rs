@@ -14,13 +14,12 @@ use sop_analytics::data_preparation::recommendation::{Split, TrainingRows};
 use sop_analytics::features::{Entity, Measure};
 
 use super::source;
-use crate::error::{PgResult, from_analytics, internal, no_data};
+use crate::error::{PgResult, from_analytics, internal};
 use crate::interrupts::Interrupts;
 use crate::jsonb::JsonB;
-use crate::{settings, sql};
+use crate::{settings, sql, tenancy};
 
 const PERFORMANCE: &str = include_str!("../../sql/queries/data_preparation_performance.sql");
-const RESTAURANT: &str = include_str!("../../sql/queries/data_preparation_restaurant.sql");
 const LOCK: &str = include_str!("../../sql/queries/data_preparation_lock.sql");
 const LATEST: &str = include_str!("../../sql/queries/data_preparation_latest.sql");
 const REGISTER: &str = include_str!("../../sql/queries/data_preparation_register.sql");
@@ -186,12 +185,7 @@ pub(super) fn describe_performance(
 /// Stores a description as the next version; when the latest version is the same, returns that.
 pub(super) fn store(range: Range, name: &str, kind: &str, data: &Description) -> PgResult<Uuid> {
     let restaurant_id = range.restaurant_id;
-    let known = sql::select_one(RESTAURANT, &[restaurant_id.into()], |row| {
-        row.required::<bool>(1)
-    })?;
-    if known.is_none() {
-        return Err(no_data(format!("there is no restaurant {restaurant_id}")));
-    }
+    tenancy::require_known(restaurant_id)?;
     sql::execute(LOCK, &[restaurant_id.into(), name.into()])?;
     // `modify` rather than `select`: after waiting for the lock, the other session's version must be visible.
     let latest = sql::modify(

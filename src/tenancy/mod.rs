@@ -21,12 +21,13 @@ use pgrx::prelude::*;
 pub(crate) use self::access_level::AccessLevel;
 use self::context::Context;
 pub(crate) use self::context::Submitter;
-use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
+use crate::error::{PgResult, insufficient_privilege, invalid_parameter, no_data};
 use crate::sql;
 
 pub(crate) use cache::register;
 pub(crate) use claims::parse_uuid;
 
+const RESTAURANT: &str = include_str!("../../sql/queries/tenancy_restaurant.sql");
 const ALL_RESTAURANTS: &str = include_str!("../../sql/queries/tenancy_all_restaurants.sql");
 
 /// The restaurant that this transaction works for, or NULL: then policies show nothing.
@@ -193,6 +194,19 @@ pub(crate) fn require(level: AccessLevel) -> PgResult<()> {
         "this needs access level {} at the current restaurant",
         level.name()
     )))
+}
+
+/// Fails when there is no such restaurant. Tenants can only name their own; superusers and operators any.
+///
+/// # Errors
+/// 02000, naming it.
+pub(crate) fn require_known(restaurant: Uuid) -> PgResult<()> {
+    let known = sql::select_one(RESTAURANT, &[restaurant.into()], |row| {
+        row.required::<bool>(1)
+    })?;
+    known
+        .map(|_| ())
+        .ok_or_else(|| no_data(format!("there is no restaurant {restaurant}")))
 }
 
 fn all_restaurants() -> PgResult<Vec<Uuid>> {
