@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::DECLARED;
 use crate::{Database, describe, sqlstate};
 
 /// Runs a statement as `role` and cancels it after `delay`; the time from the request to the end, or `None` when the
-/// statement was done before.
+/// statement was done or refused before.
 ///
 /// # Panics
 /// When the statement ends in any other way than by its answer or by the cancel.
@@ -41,6 +42,8 @@ pub fn latency(
         Err(error) if sqlstate(&error) == "57014" => {
             Some(ended.saturating_duration_since(requested))
         }
+        // It was refused just before the request arrived.
+        Err(error) if DECLARED.contains(&sqlstate(&error)) => None,
         Err(error) => panic!("{statement}: {}", describe(&error)),
     }
 }
