@@ -10,7 +10,8 @@ WITH RECURSIVE caller_role (oid) AS (
 )
 SELECT member.restaurant_id, member.access_level, true, member.valid_until
 FROM caller_role
-JOIN pg_catalog.pg_roles AS role ON role.oid = caller_role.oid AND NOT pg_catalog.starts_with(role.rolname::text, 'sop_ml_')
+JOIN pg_catalog.pg_roles AS role ON role.oid = caller_role.oid AND role.rolname <> ALL (ARRAY['sop_ml_viewer', 'sop_ml_staff',
+    'sop_ml_analyst', 'sop_ml_manager', 'sop_ml_owner', 'sop_ml_group_reader', 'sop_ml_operator', 'sop_ml_definer']::name[])
 JOIN sop_ml.sop_restaurant_members AS member ON member.role_name = role.rolname::text
 WHERE member.status = 'active'
   AND member.valid_from <= pg_catalog.clock_timestamp()
