@@ -2,8 +2,8 @@
 //!
 //! [`sop_type!`] takes a state of `analytics` that has a binary form ([`sop_analytics::codec::Codec`]) and a text form
 //! ([`sop_analytics::codec::TextForm`]) and makes a newtype of it that SQL functions can take and return, together with
-//! the eight C functions that `CREATE TYPE`, its casts and its `=` need. The SQL statements stand beside the call as one
-//! `extension_sql!` block that `creates` the type, so that everything that mentions the type comes after it.
+//! the eight C functions that `CREATE TYPE`, its casts and its `=` need. `sql/extension/types.sql` holds the statements; it
+//! `creates` the types, so that everything that mentions one comes after it.
 
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys;
