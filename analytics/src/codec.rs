@@ -130,6 +130,17 @@ pub trait Codec: Sized {
     /// # Errors
     /// [`CodecError`] when the bytes are not a valid encoding of this type.
     fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let (mut reader, version) = Self::open(bytes)?;
+        let value = Self::read(&mut reader, version)?;
+        reader.close()?;
+        Ok(value)
+    }
+
+    /// A reader of the fields, after magic and version, and the version.
+    ///
+    /// # Errors
+    /// [`CodecError`] when the bytes do not start as an encoding of this type.
+    fn open(bytes: &[u8]) -> Result<(Reader<'_>, u8), CodecError> {
         let mut reader = Reader {
             bytes,
             at: 0,
@@ -151,15 +162,7 @@ pub trait Codec: Sized {
                 found: version,
             });
         }
-        let value = Self::read(&mut reader, version)?;
-        let extra = reader.remaining();
-        if extra > 0 {
-            return Err(CodecError::Trailing {
-                type_name: Self::TYPE_NAME,
-                extra,
-            });
-        }
-        Ok(value)
+        Ok((reader, version))
     }
 }
 
@@ -171,21 +174,52 @@ pub struct Reader<'a> {
     type_name: &'static str,
 }
 
-impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
-        let truncated = CodecError::Truncated {
+impl<'a> Reader<'a> {
+    #[cold]
+    fn truncated(&self, at: usize) -> CodecError {
+        CodecError::Truncated {
             type_name: self.type_name,
-            at: self.at,
-        };
+            at,
+        }
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
         let Some(chunk) = self
             .bytes
             .get(self.at..)
             .and_then(|rest| rest.first_chunk::<N>())
         else {
-            return Err(truncated);
+            return Err(self.truncated(self.at));
         };
         self.at += N;
         Ok(*chunk)
+    }
+
+    /// The next `length` bytes, without copying.
+    ///
+    /// # Errors
+    /// [`CodecError::Truncated`] at the end of the input.
+    pub fn bytes(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let chunk = rest
+            .get(..length)
+            .ok_or_else(|| self.truncated(self.bytes.len()))?;
+        self.at += length;
+        Ok(chunk)
+    }
+
+    /// Insists that every byte was read.
+    ///
+    /// # Errors
+    /// [`CodecError::Trailing`] when bytes are left.
+    pub fn close(self) -> Result<(), CodecError> {
+        match self.remaining() {
+            0 => Ok(()),
+            extra => Err(CodecError::Trailing {
+                type_name: self.type_name,
+                extra,
+            }),
+        }
     }
 
     /// How many bytes are left.
@@ -241,10 +275,7 @@ impl Reader<'_> {
     pub fn length(&mut self, element_size: usize) -> Result<usize, CodecError> {
         let declared = self.u32()? as usize;
         if declared.saturating_mul(element_size.max(1)) > self.remaining() {
-            return Err(CodecError::Truncated {
-                type_name: self.type_name,
-                at: self.bytes.len(),
-            });
+            return Err(self.truncated(self.bytes.len()));
         }
         Ok(declared)
     }

@@ -1,21 +1,27 @@
 //! Mergeable summaries, intervals and tests of significance.
 //!
-//! Two states can be stored and merged in any order: [`StatsSummary`] (count, sum and central moments up to the fourth)
-//! and [`PercentileSketch`] (quantiles with a relative error bound). The intervals and tests work on the numbers that
+//! Four states can be stored and merged in any order: [`StatsSummary`] (count, sum and central moments up to the fourth),
+//! [`PercentileSketch`] (quantiles with a relative error bound), [`DistinctSketch`] (how many different values) and
+//! [`TopNSketch`] (the most frequent values). The intervals and tests work on the numbers that
 //! these states give, or on plain slices where the method needs the values themselves.
 
+pub mod distinct_sketch;
 pub mod error;
+pub mod hash;
 pub mod hypothesis;
 pub mod interval;
 pub mod kolmogorov_smirnov;
 pub mod percentile_sketch;
+pub mod sketch_error;
 pub mod special;
 pub mod stats_summary;
+pub mod top_n_sketch;
 
 mod json_float;
 mod moving;
 mod store;
 
+pub use distinct_sketch::{DEFAULT_PRECISION_BITS, DistinctSketch};
 pub use error::StatisticsError;
 pub use hypothesis::{ChiSquareTest, WelchTest, chi_square_counts, welch_t_test};
 pub use interval::{
@@ -25,4 +31,6 @@ pub use interval::{
 pub use kolmogorov_smirnov::{KsMethod, KsTest, ks_two_sample};
 pub use moving::MovingSummary;
 pub use percentile_sketch::{DEFAULT_RELATIVE_ERROR, PercentileSketch};
+pub use sketch_error::SketchError;
 pub use stats_summary::{Estimator, StatsSummary};
+pub use top_n_sketch::{Frequent, TopNSketch};
