@@ -7,6 +7,13 @@ cd "$root_dir"
 require_postgres
 
 say "== Machine: $(nproc) cores, $(awk '/MemTotal/ { printf "%.1f GB", $2 / 1048576 }' /proc/meminfo), load $(cut -d' ' -f1 /proc/loadavg), $("$PG_CONFIG" --version)"
+# The peers that bench/sql/sketches.sql measures beside us; it says "not installed" where they are missing.
+for peer in "postgresql-$pg_major-hll" "postgresql-$pg_major-tdigest"; do
+    if is_root && have apt-get && ! dpkg -s "$peer" >/dev/null 2>&1; then
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$peer" >/dev/null 2>&1 ||
+            warn "$peer could not be installed; it is left out"
+    fi
+done
 say "== criterion"
 scripts/cargo.sh bench --package sop-ml-bench
 

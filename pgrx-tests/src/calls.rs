@@ -136,6 +136,8 @@ fn value(
         .any(|part| argument.contains(part));
     let sketch = "(SELECT sop_ml.percentile_agg(v::float8) FROM generate_series(1, 100) AS v)";
     let summary = "(SELECT sop_ml.stats_agg(v::float8) FROM generate_series(1, 100) AS v)";
+    let distinct = "(SELECT sop_ml.distinct_agg(v::bigint) FROM generate_series(1, 100) AS v)";
+    let top = "(SELECT sop_ml.top_n_agg(v::text, 3) FROM generate_series(1, 100) AS v)";
     let text = match (argument, kind) {
         ("restaurant_id", "uuid") => format!("'{tenant}'"),
         ("entity", "text") => "'sop'".to_owned(),
@@ -170,6 +172,7 @@ fn value(
         ),
         (_, "jsonb") => "'{}'".to_owned(),
         (_, "boolean") => "true".to_owned(),
+        ("precision_bits", "integer") => "12".to_owned(),
         (_, "integer") => "3".to_owned(),
         ("trials" | "n" | "reference_n", "bigint") => "10".to_owned(),
         (_, "bigint") => "3".to_owned(),
@@ -183,6 +186,10 @@ fn value(
         }
         (_, "sop_ml.percentile_sketch") => sketch.to_owned(),
         (_, "sop_ml.stats_summary") => summary.to_owned(),
+        (_, "sop_ml.distinct_sketch") => distinct.to_owned(),
+        (_, "sop_ml.top_n_sketch") => top.to_owned(),
+        (_, "bytea") if function.contains("distinct") => format!("({distinct}::bytea)"),
+        (_, "bytea") if function.contains("top_n") => format!("({top}::bytea)"),
         (name, "bytea") if name.contains("percentile") || function.contains("percentile") => {
             format!("({sketch}::bytea)")
         }

@@ -195,6 +195,12 @@ fn expression(
         "sop_ml.percentile_sketch" => {
             "(SELECT sop_ml.percentile_agg(x) FROM generate_series(1, 9) AS x)".to_owned()
         }
+        "sop_ml.distinct_sketch" => {
+            "(SELECT sop_ml.distinct_agg(x) FROM generate_series(1, 9) AS x)".to_owned()
+        }
+        "sop_ml.top_n_sketch" => {
+            "(SELECT sop_ml.top_n_agg(x::text, 3) FROM generate_series(1, 9) AS x)".to_owned()
+        }
         kind if kind.ends_with("[]") => "ARRAY[1, 2, 3, 4, 5, 6, 7, 8]".to_owned(),
         kind if [
             "integer",

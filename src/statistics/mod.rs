@@ -1,9 +1,12 @@
-//! Statistics: the states `stats_summary` and `percentile_sketch`, their aggregates and accessors, intervals and tests.
+//! Statistics: the states that can be stored and merged, their aggregates and accessors, intervals and tests.
 
 mod aggregate;
+mod distinct_agg;
 mod percentile_accessors;
 mod percentile_agg;
 mod stats_accessors;
 mod stats_agg;
+mod step;
 mod tests_of_significance;
+mod top_n_agg;
 mod types;

@@ -5,6 +5,7 @@ use pgrx::prelude::*;
 use sop_analytics::statistics::PercentileSketch as State;
 
 use super::aggregate::{combine, deserialize, in_place, serialize, state_of, transition};
+use super::step::{inline_bytes, step_entry};
 use super::types::PercentileSketch;
 use crate::error::{PgResult, from_analytics, with_code};
 
@@ -31,7 +32,28 @@ fn percentile_agg_transition(
     )
 }
 
-#[pg_extern(immutable, parallel_safe)]
+step_entry!(
+    percentile_agg_accuracy_step,
+    pg_finfo_percentile_agg_accuracy_step,
+    percentile_agg_accuracy_transition_wrapper,
+    State,
+    |state: &mut State, row| {
+        let [value, relative_error] = row else {
+            return None;
+        };
+        if value.isnull {
+            return Some(Ok(()));
+        }
+        let target = relative_error.value.value() as u64;
+        if relative_error.isnull || target != state.target_relative_error().to_bits() {
+            return None;
+        }
+        let value = f64::from_bits(value.value.value() as u64);
+        Some(state.push(value).map_err(from_analytics))
+    }
+);
+
+#[pg_extern(immutable, parallel_safe, sql = false)]
 fn percentile_agg_accuracy_transition(
     state: Internal,
     value: Option<f64>,
@@ -60,7 +82,23 @@ fn percentile_agg_accuracy_transition(
     )
 }
 
-#[pg_extern(immutable, parallel_safe)]
+step_entry!(
+    percentile_rollup_step,
+    pg_finfo_percentile_rollup_step,
+    percentile_rollup_transition_wrapper,
+    State,
+    |state: &mut State, row| {
+        let [sketch] = row else { return None };
+        if sketch.isnull {
+            return Some(Ok(()));
+        }
+        // SAFETY: the argument is a percentile_sketch, which is a varlena.
+        let bytes = unsafe { inline_bytes(sketch.value)? };
+        Some(state.merge_encoded(bytes).map_err(from_analytics))
+    }
+);
+
+#[pg_extern(immutable, parallel_safe, sql = false)]
 fn percentile_rollup_transition(
     state: Internal,
     sketch: Option<PercentileSketch>,
@@ -107,6 +145,10 @@ extension_sql!(
     r#"
 CREATE FUNCTION percentile_agg_transition(state internal, value float8) RETURNS internal
     IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'percentile_agg_step';
+CREATE FUNCTION percentile_agg_accuracy_transition(state internal, value float8, relative_error float8) RETURNS internal
+    IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'percentile_agg_accuracy_step';
+CREATE FUNCTION percentile_rollup_transition(state internal, sketch percentile_sketch) RETURNS internal
+    IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'percentile_rollup_step';
 CREATE AGGREGATE percentile_agg(value float8) (
     SFUNC = percentile_agg_transition,
     STYPE = internal,
@@ -150,8 +192,6 @@ COMMENT ON FUNCTION percentile_agg_final(internal) IS 'Final function of percent
 "#,
     name = "percentile_agg",
     requires = [
-        percentile_agg_accuracy_transition,
-        percentile_rollup_transition,
         percentile_agg_combine,
         percentile_agg_serialize,
         percentile_agg_deserialize,

@@ -21,8 +21,31 @@ sop_type! {
     equal = percentile_sketch_eq, not_equal = percentile_sketch_ne
 }
 
+sop_type! {
+    /// The number of distinct values: SQL type `distinct_sketch`.
+    DistinctSketch(statistics::DistinctSketch), sql_name = "distinct_sketch",
+    input = distinct_sketch_in, output = distinct_sketch_out,
+    receive = distinct_sketch_recv, send = distinct_sketch_send,
+    from_bytea = distinct_sketch_from_bytea, to_bytea = distinct_sketch_to_bytea,
+    equal = distinct_sketch_eq, not_equal = distinct_sketch_ne
+}
+
+sop_type! {
+    /// The most frequent values: SQL type `top_n_sketch`.
+    TopNSketch(statistics::TopNSketch), sql_name = "top_n_sketch",
+    input = top_n_sketch_in, output = top_n_sketch_out,
+    receive = top_n_sketch_recv, send = top_n_sketch_send,
+    from_bytea = top_n_sketch_from_bytea, to_bytea = top_n_sketch_to_bytea,
+    equal = top_n_sketch_eq, not_equal = top_n_sketch_ne
+}
+
 extension_sql_file!(
     "../../sql/extension/types.sql",
     name = "types",
-    creates = [Type(StatsSummary), Type(PercentileSketch)]
+    creates = [
+        Type(StatsSummary),
+        Type(PercentileSketch),
+        Type(DistinctSketch),
+        Type(TopNSketch)
+    ]
 );

@@ -1,5 +1,6 @@
 //! What can be wrong with the arguments of a statistic.
 
+use crate::codec::CodecError;
 use crate::error::{Classify, ErrorKind};
 use crate::progress::Interrupted;
 
@@ -57,6 +58,9 @@ pub enum StatisticsError {
     /// A sum or a moment does not fit a double, or a count does not fit 53 bits.
     #[error("value out of range: overflow in {0}")]
     Overflow(&'static str),
+    /// A stored state is damaged.
+    #[error(transparent)]
+    Stored(#[from] CodecError),
     /// The caller asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -66,6 +70,7 @@ impl Classify for StatisticsError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Overflow(_) => ErrorKind::OutOfRange,
+            Self::Stored(error) => error.kind(),
             Self::Interrupted(_) => ErrorKind::Interrupted,
             _ => ErrorKind::InvalidParameter,
         }

@@ -2,31 +2,24 @@
 //!
 //! Up to [`EXACT_UP_TO`] values are kept as they are. Beyond, each value falls into the bucket `ceil(ln |x| / ln γ)` with
 //! `γ = (1 + α) / (1 - α)`, whose middle is at most the share α away from it (Masson, Rim and Lee, "DDSketch", 2019).
-//! When more than [`MAX_BUCKETS`] buckets are in use, neighbours are joined in pairs, which squares γ (Epicoco et al.,
+//! When more than [`buckets::MAX_BUCKETS`] buckets are in use, neighbours are joined in pairs, which squares γ (Epicoco et al.,
 //! "UDDSketch", 2020): the bound then grows for all percentiles alike, [`PercentileSketch::relative_error`] tells it.
 //!
 //! Each of these steps depends on the multiset of values alone, so that any split of the values, in any order, merged by
 //! any tree, ends in the same sketch, byte for byte.
 
 use super::error::StatisticsError;
-use super::store::Store;
+use buckets::Buckets;
 
+mod buckets;
 mod codec;
+mod scale;
 
 /// The relative error bound of a sketch that was not told another.
 pub const DEFAULT_RELATIVE_ERROR: f64 = 0.01;
 
 /// So many values are kept exactly.
 pub(super) const EXACT_UP_TO: usize = 64;
-
-/// So many buckets at most, positive and negative together.
-pub(super) const MAX_BUCKETS: usize = 2048;
-
-/// Counts beyond this are not exact as doubles.
-pub(super) const LARGEST_COUNT: u64 = 1 << 53;
-
-/// All doubles fit into [`MAX_BUCKETS`] buckets after at most this many joins at the finest accuracy.
-const MAX_COLLAPSES: u8 = 16;
 
 /// A mergeable sketch of the distribution of doubles.
 ///
@@ -38,27 +31,14 @@ pub struct PercentileSketch {
 }
 
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every state has buckets, and a box would cost each row a cache miss"
+)]
 enum Form {
     /// In the order of arrival.
     Exact(Vec<f64>),
-    Buckets(Box<Buckets>),
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Buckets {
-    collapses: u8,
-    /// One over the width of a bucket on the logarithmic scale before any collapse.
-    per_width: f64,
-    count: u64,
-    negative_infinity: u64,
-    negative: Store,
-    zero: u64,
-    positive: Store,
-    positive_infinity: u64,
-    nan: u64,
-    /// Over the finite values.
-    min: f64,
-    max: f64,
+    Buckets(Buckets),
 }
 
 /// Equal multisets at equal accuracy are equal, in whatever order they arrived.
@@ -126,14 +106,15 @@ impl PercentileSketch {
     ///
     /// # Errors
     /// [`StatisticsError::Overflow`] when the count passes 2^53.
+    #[inline]
     pub fn push(&mut self, value: f64) -> Result<(), StatisticsError> {
         match &mut self.form {
-            Form::Buckets(buckets) => buckets.add(canonical(value)),
+            Form::Buckets(buckets) => buckets.add(value),
             Form::Exact(values) if values.len() < EXACT_UP_TO => {
                 values.push(canonical(value));
                 Ok(())
             }
-            Form::Exact(_) => self.buckets()?.add(canonical(value)),
+            Form::Exact(_) => self.buckets()?.add(value),
         }
     }
 
@@ -162,7 +143,7 @@ impl PercentileSketch {
             for &value in values {
                 buckets.add(value)?;
             }
-            self.form = Form::Buckets(Box::new(buckets));
+            self.form = Form::Buckets(buckets);
         }
         match &mut self.form {
             Form::Buckets(buckets) => Ok(buckets),
@@ -192,7 +173,7 @@ impl PercentileSketch {
         match &self.form {
             Form::Exact(_) => 0.0,
             Form::Buckets(buckets) if buckets.collapses == 0 => self.target,
-            Form::Buckets(buckets) => (buckets.width() / 2.0).tanh(),
+            Form::Buckets(buckets) => buckets.relative_error(),
         }
     }
 
@@ -259,162 +240,6 @@ impl PercentileSketch {
             })
             .collect())
     }
-}
-
-impl Buckets {
-    fn new(target: f64) -> Self {
-        Self {
-            collapses: 0,
-            per_width: 0.5 / target.atanh(),
-            count: 0,
-            negative_infinity: 0,
-            negative: Store::default(),
-            zero: 0,
-            positive: Store::default(),
-            positive_infinity: 0,
-            nan: 0,
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-        }
-    }
-
-    /// The width of a bucket on the logarithmic scale.
-    fn width(&self) -> f64 {
-        f64::from(1_u32 << self.collapses) / self.per_width
-    }
-
-    /// The bucket of a positive finite magnitude.
-    fn index(&self, magnitude: f64) -> i32 {
-        let position = magnitude.ln() * self.per_width;
-        // Rounding up by hand: without SSE 4.1 `ceil` is a function call for each value.
-        let below = position as i32;
-        joined(
-            below + i32::from(position > f64::from(below)),
-            self.collapses,
-        )
-    }
-
-    /// The value that stands for a bucket: equally far, relatively, from both ends.
-    fn middle(&self, index: i32) -> f64 {
-        let width = self.width();
-        ((f64::from(index) - 0.5) * width).exp() / (width / 2.0).cosh()
-    }
-
-    fn add(&mut self, value: f64) -> Result<(), StatisticsError> {
-        self.count_up(1)?;
-        if !value.is_finite() {
-            match value {
-                f64::INFINITY => self.positive_infinity += 1,
-                f64::NEG_INFINITY => self.negative_infinity += 1,
-                _ => self.nan += 1,
-            }
-            return Ok(());
-        }
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        if value == 0.0 {
-            self.zero += 1;
-            return Ok(());
-        }
-        let index = self.index(value.abs());
-        if value > 0.0 {
-            self.positive.add(index, 1);
-        } else {
-            self.negative.add(index, 1);
-        }
-        self.collapse_to_fit();
-        Ok(())
-    }
-
-    fn count_up(&mut self, count: u64) -> Result<(), StatisticsError> {
-        self.count = self
-            .count
-            .checked_add(count)
-            .filter(|&count| count <= LARGEST_COUNT)
-            .ok_or(StatisticsError::Overflow(
-                "the count of a percentile_sketch",
-            ))?;
-        Ok(())
-    }
-
-    fn merge(&mut self, other: &Self) -> Result<(), StatisticsError> {
-        self.count_up(other.count)?;
-        self.negative_infinity += other.negative_infinity;
-        self.zero += other.zero;
-        self.positive_infinity += other.positive_infinity;
-        self.nan += other.nan;
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-        self.collapse_by(other.collapses.saturating_sub(self.collapses));
-        let steps = self.collapses - other.collapses;
-        for (index, count) in other.negative.iter() {
-            self.negative.add(joined(index, steps), count);
-        }
-        for (index, count) in other.positive.iter() {
-            self.positive.add(joined(index, steps), count);
-        }
-        self.collapse_to_fit();
-        Ok(())
-    }
-
-    #[inline]
-    fn collapse_to_fit(&mut self) {
-        while self.negative.used() + self.positive.used() > MAX_BUCKETS
-            && self.collapses < MAX_COLLAPSES
-        {
-            self.collapse_by(1);
-        }
-    }
-
-    fn collapse_by(&mut self, steps: u8) {
-        if steps > 0 {
-            self.negative = self.negative.renumbered(|index| joined(index, steps));
-            self.positive = self.positive.renumbered(|index| joined(index, steps));
-            self.collapses += steps;
-        }
-    }
-
-    /// The value of a rank, counted from 0; the first and the last are exact.
-    fn at(&self, rank: u64) -> f64 {
-        let mut left = rank;
-        let mut within = |count: u64| {
-            let here = left < count;
-            left = left.saturating_sub(count);
-            here
-        };
-        if within(self.negative_infinity) {
-            return f64::NEG_INFINITY;
-        }
-        if rank == self.negative_infinity && self.min.is_finite() {
-            return self.min;
-        }
-        let finite = self.count - self.positive_infinity - self.nan;
-        if rank + 1 == finite && self.max.is_finite() {
-            return self.max;
-        }
-        for (index, count) in self.negative.iter().rev() {
-            if within(count) {
-                return (-self.middle(index)).clamp(self.min, self.max);
-            }
-        }
-        if within(self.zero) {
-            return 0.0;
-        }
-        for (index, count) in self.positive.iter() {
-            if within(count) {
-                return self.middle(index).clamp(self.min, self.max);
-            }
-        }
-        if within(self.positive_infinity) {
-            return f64::INFINITY;
-        }
-        f64::NAN
-    }
-}
-
-/// The bucket that holds bucket `index` after joining pairs `steps` times: `ceil(index / 2^steps)`.
-fn joined(index: i32, steps: u8) -> i32 {
-    -((-index) >> steps)
 }
 
 #[cfg(test)]
@@ -511,13 +336,5 @@ mod tests {
         let nan = PercentileSketch::from_values([f64::NAN; 100]).unwrap();
         assert!(nan.percentile(0.0).unwrap().unwrap().is_nan());
         assert!(nan.min().unwrap().is_nan());
-    }
-
-    #[test]
-    fn joining_twice_is_joining_by_two_steps() {
-        for index in -70..70 {
-            assert_eq!(joined(joined(index, 1), 1), joined(index, 2));
-            assert_eq!(joined(index, 1), (f64::from(index) / 2.0).ceil() as i32);
-        }
     }
 }

@@ -2,15 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Buckets, EXACT_UP_TO, Form, LARGEST_COUNT, MAX_BUCKETS, MAX_COLLAPSES};
-use super::{PercentileSketch, canonical, sorted};
+use super::buckets::{Buckets, LARGEST_COUNT, MAX_BUCKETS, MAX_COLLAPSES};
+use super::{EXACT_UP_TO, Form, PercentileSketch, canonical, sorted};
 use crate::codec::{Codec, CodecError, Reader, TextError, TextForm};
+use crate::statistics::error::StatisticsError;
 use crate::statistics::json_float::JsonFloat;
 use crate::statistics::store::Store;
 
 /// Forms of layout version 1.
 const EXACT: u8 = 0;
 const BUCKETS: u8 = 1;
+
+const TOO_MANY_EXACT: &str = "more than 64 exact values";
+const NOT_CANONICAL: &str = "a negative zero or an unusual NaN among the exact values";
+const NOT_SORTED: &str = "exact values are not sorted";
 
 /// Everything a sketch consists of, not yet checked; these are the keys of the text form.
 #[derive(Serialize, Deserialize)]
@@ -45,7 +50,7 @@ impl From<&PercentileSketch> for Unchecked {
                 let values = sorted(values).into_iter().map(JsonFloat).collect();
                 (Some(values), None)
             }
-            Form::Buckets(buckets) => (None, Some(UncheckedBuckets::from(&**buckets))),
+            Form::Buckets(buckets) => (None, Some(UncheckedBuckets::from(buckets))),
         };
         Self {
             version: PercentileSketch::VERSION,
@@ -80,7 +85,7 @@ impl Unchecked {
             (Some(values), None) => Form::Exact(check_exact(
                 values.into_iter().map(|value| value.0).collect(),
             )?),
-            (None, Some(buckets)) => Form::Buckets(Box::new(buckets.check(empty.target)?)),
+            (None, Some(buckets)) => Form::Buckets(buckets.check(empty.target)?),
             _ => return Err("either exact or buckets must be there"),
         };
         Ok(PercentileSketch {
@@ -92,16 +97,16 @@ impl Unchecked {
 
 fn check_exact(values: Vec<f64>) -> Result<Vec<f64>, &'static str> {
     if values.len() > EXACT_UP_TO {
-        return Err("more than 64 exact values");
+        return Err(TOO_MANY_EXACT);
     }
     if values
         .iter()
         .any(|value| value.to_bits() != canonical(*value).to_bits())
     {
-        return Err("a negative zero or an unusual NaN among the exact values");
+        return Err(NOT_CANONICAL);
     }
     if !values.is_sorted_by(|a, b| a.total_cmp(b).is_le()) {
-        return Err("exact values are not sorted");
+        return Err(NOT_SORTED);
     }
     Ok(values)
 }
@@ -289,6 +294,39 @@ fn read_store(reader: &mut Reader<'_>) -> Result<Vec<(i32, u64)>, CodecError> {
         .collect()
 }
 
+impl PercentileSketch {
+    /// Adds all values of an encoded sketch: [`Codec::decode`] and [`PercentileSketch::merge`] without the sketch between.
+    /// After an error the sketch may hold some of the values.
+    ///
+    /// # Errors
+    /// [`StatisticsError::Stored`] when the bytes are not an encoded sketch, else as [`PercentileSketch::merge`].
+    pub fn merge_encoded(&mut self, bytes: &[u8]) -> Result<(), StatisticsError> {
+        let (mut reader, _) = Self::open(bytes)?;
+        let target = reader.f64()?;
+        if target.to_bits() != self.target.to_bits() || reader.u8()? != EXACT {
+            return self.merge(&Self::decode(bytes)?);
+        }
+        let length = reader.length(8)?;
+        if length > EXACT_UP_TO {
+            return Err(reader.invalid(TOO_MANY_EXACT).into());
+        }
+        let (values, _) = reader.bytes(8 * length)?.as_chunks::<8>();
+        let mut before = f64::from_bits(u64::MAX);
+        for value in values {
+            let value = f64::from_le_bytes(*value);
+            if value.to_bits() != canonical(value).to_bits() {
+                return Err(reader.invalid(NOT_CANONICAL).into());
+            }
+            if before.total_cmp(&value).is_gt() {
+                return Err(reader.invalid(NOT_SORTED).into());
+            }
+            before = value;
+            self.push(value)?;
+        }
+        Ok(reader.close()?)
+    }
+}
+
 impl TextForm for PercentileSketch {
     fn to_text(&self) -> String {
         // A struct of numbers, strings and arrays always has a JSON form.
@@ -313,5 +351,66 @@ impl TextForm for PercentileSketch {
                 reason: reason.to_owned(),
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_bytes_is_merging_sketches() {
+        let sketch = |n: i32, factor: f64| {
+            PercentileSketch::from_values((0..n).map(|value| f64::from(value) * factor - 7.0))
+                .unwrap()
+        };
+        for (mine, theirs) in [
+            (0, 5),
+            (5, 0),
+            (60, 4),
+            (60, 5),
+            (5, 64),
+            (5, 500),
+            (500, 64),
+        ] {
+            let (mut whole, other) = (sketch(mine, 1.0), sketch(theirs, 3.5));
+            let mut by_bytes = whole.clone();
+            whole.merge(&other).unwrap();
+            by_bytes.merge_encoded(&other.encode()).unwrap();
+            assert_eq!(whole.encode(), by_bytes.encode());
+        }
+        let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0];
+        let special = PercentileSketch::from_values(special).unwrap();
+        let mut merged = PercentileSketch::default();
+        merged.merge_encoded(&special.encode()).unwrap();
+        assert_eq!(merged.encode(), special.encode());
+    }
+
+    #[test]
+    fn merging_bytes_refuses_what_decoding_refuses() {
+        let bytes = PercentileSketch::from_values([1.0, 2.0, 3.0])
+            .unwrap()
+            .encode();
+        let mut sketch = PercentileSketch::default();
+        for end in 0..bytes.len() {
+            assert!(sketch.clone().merge_encoded(&bytes[..end]).is_err());
+        }
+        let with = |at: usize, value: f64| {
+            let mut bytes = bytes.clone();
+            bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            bytes
+        };
+        for bytes in [
+            [&bytes[..], &[0]].concat(),
+            with(15, 9.0),
+            with(15, -0.0),
+            with(31, -f64::NAN),
+            with(2, 0.02),
+            with(2, 0.9),
+        ] {
+            assert!(PercentileSketch::decode(&bytes).is_err() || bytes == with(2, 0.02));
+            assert!(sketch.clone().merge_encoded(&bytes).is_err());
+        }
+        assert!(sketch.merge_encoded(&bytes).is_ok());
     }
 }

@@ -139,10 +139,31 @@ impl Codec for TopNSketch {
     }
 }
 
+/// The same JSON in a form that every encoding of a database can hold.
+fn in_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() {
+            ascii.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                ascii.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    ascii
+}
+
 impl TextForm for TopNSketch {
     fn to_text(&self) -> String {
         // A struct of numbers, strings and arrays always has a JSON form.
-        serde_json::to_string(&Unchecked::from(self)).unwrap_or_default()
+        let text = serde_json::to_string(&Unchecked::from(self)).unwrap_or_default();
+        if text.is_ascii() {
+            text
+        } else {
+            in_ascii(&text)
+        }
     }
 
     fn from_text(text: &str) -> Result<Self, TextError> {
@@ -177,7 +198,7 @@ mod tests {
             sketch
                 .push(&format!("\"v\" {}", value % 7), 1 << 20)
                 .unwrap();
-            sketch.push(&format!("ü{value}"), 1 << 20).unwrap();
+            sketch.push(&format!("ü🌶{value}"), 1 << 20).unwrap();
         }
         sketch
     }
@@ -191,6 +212,7 @@ mod tests {
             assert_eq!(back.encode(), bytes);
             assert_eq!(back.bytes, sketch.bytes);
             let text = sketch.to_text();
+            assert!(text.is_ascii());
             assert_eq!(TopNSketch::from_text(&text).unwrap().encode(), bytes);
         }
     }
