@@ -244,8 +244,8 @@ fn stored(
         (Metric::Ks, _) => "two_sample_ks",
         (Metric::Wasserstein, _) => "guarded_by_ks",
         (Metric::ChiSquare, _) => "pearson",
-        (Metric::MissingRate, _) => "two_proportions",
-        (Metric::Mae | Metric::Rmse, _) => "welch_t_test",
+        (Metric::MissingRate | Metric::NotFiniteRate, _) => "two_proportions",
+        (Metric::MeanShift | Metric::Mae | Metric::Rmse, _) => "welch_t_test",
         (Metric::Accuracy, _) => "two_proportions_z",
     };
     json!({

@@ -1,9 +1,11 @@
 //! Mergeable summaries, intervals and tests of significance.
 //!
 //! Two states can be stored and merged in any order: [`StatsSummary`] (count, sum and central moments up to the fourth)
-//! and [`PercentileSketch`] (quantiles with a relative error bound). The intervals and tests work on the numbers that
+//! and [`PercentileSketch`] (quantiles with a relative error bound); [`DistributionProfile`] holds both, and counts of
+//! what has no number. The intervals and tests work on the numbers that
 //! these states give, or on plain slices where the method needs the values themselves.
 
+pub mod distribution_profile;
 pub mod error;
 pub mod hypothesis;
 pub mod interval;
@@ -16,6 +18,7 @@ mod json_float;
 mod moving;
 mod store;
 
+pub use distribution_profile::{CategoryProfile, DistributionProfile, NumericProfile};
 pub use error::StatisticsError;
 pub use hypothesis::{ChiSquareTest, WelchTest, chi_square_counts, welch_t_test};
 pub use interval::{

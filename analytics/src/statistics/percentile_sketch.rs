@@ -11,7 +11,10 @@
 use super::error::StatisticsError;
 use super::store::Store;
 
+mod cells;
 mod codec;
+
+pub(crate) use cells::Cell;
 
 /// The relative error bound of a sketch that was not told another.
 pub const DEFAULT_RELATIVE_ERROR: f64 = 0.01;
@@ -94,7 +97,19 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
+/// The relative error bound of the sketch inside a distribution profile: fine enough for histograms of values whose
+/// spread is a small share of their size.
+pub(crate) const PROFILE_RELATIVE_ERROR: f64 = 0.0005;
+
 impl PercentileSketch {
+    /// The empty sketch of a distribution profile.
+    pub(crate) const fn of_profile() -> Self {
+        Self {
+            target: PROFILE_RELATIVE_ERROR,
+            form: Form::Exact(Vec::new()),
+        }
+    }
+
     /// An empty sketch with its own error bound.
     ///
     /// # Errors
