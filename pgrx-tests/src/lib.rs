@@ -9,6 +9,7 @@
     reason = "a harness for tests: what goes wrong here has to end the test with a message"
 )]
 
+pub mod aggregates;
 pub mod attack;
 pub mod calls;
 pub mod canary;

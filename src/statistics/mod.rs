@@ -1,9 +1,11 @@
-//! Statistics: the states `stats_summary` and `percentile_sketch`, their aggregates and accessors, intervals and tests.
+//! Statistics: the states `stats_summary`, `percentile_sketch` and `distribution_profile`, their aggregates and accessors, intervals and tests.
 
 mod aggregate;
 mod percentile_accessors;
 mod percentile_agg;
+mod profile_accessors;
+mod profile_agg;
 mod stats_accessors;
 mod stats_agg;
 mod tests_of_significance;
-mod types;
+pub(crate) mod types;

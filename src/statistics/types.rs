@@ -21,8 +21,21 @@ sop_type! {
     equal = percentile_sketch_eq, not_equal = percentile_sketch_ne
 }
 
+sop_type! {
+    /// Quantiles and moments, or categories, with counts of what is missing: SQL type `distribution_profile`.
+    DistributionProfile(statistics::DistributionProfile), sql_name = "distribution_profile",
+    input = distribution_profile_in, output = distribution_profile_out,
+    receive = distribution_profile_recv, send = distribution_profile_send,
+    from_bytea = distribution_profile_from_bytea, to_bytea = distribution_profile_to_bytea,
+    equal = distribution_profile_eq, not_equal = distribution_profile_ne
+}
+
 extension_sql_file!(
     "../../sql/extension/types.sql",
     name = "types",
-    creates = [Type(StatsSummary), Type(PercentileSketch)]
+    creates = [
+        Type(StatsSummary),
+        Type(PercentileSketch),
+        Type(DistributionProfile),
+    ]
 );
