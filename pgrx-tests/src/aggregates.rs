@@ -10,9 +10,9 @@ use crate::hostile::{reasonable, values};
 use crate::{Database, describe, sqlstate};
 
 /// Rows of the sample of an aggregate over numbers, texts and the like.
-const ROWS: usize = 2_400;
+const ROWS: usize = 1_200;
 /// Rows of a sample of stored states, each of which is an aggregate itself.
-const STATES: usize = 240;
+const STATES: usize = 210;
 
 /// States of these types are equal byte for byte, whatever the plan, as long as a sample like ours is kept exactly or in
 /// buckets.

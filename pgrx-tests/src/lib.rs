@@ -20,6 +20,7 @@ pub mod dump;
 pub mod effort;
 pub mod fixture;
 pub mod fuzz;
+pub mod golden;
 pub mod history;
 pub mod hostile;
 pub mod integrity;

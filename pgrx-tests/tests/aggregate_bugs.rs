@@ -10,10 +10,9 @@
 use std::sync::OnceLock;
 
 use postgres::Client;
-use serde_json::Value;
 use sop_ml_e2e::aggregates::{self, Aggregate, difference};
-use sop_ml_e2e::hostile::{DECLARED, malformed, reasonable, values};
-use sop_ml_e2e::{Database, describe, shared, sqlstate, workspace};
+use sop_ml_e2e::hostile::{DECLARED, reasonable, values};
+use sop_ml_e2e::{Database, describe, golden, shared, sqlstate};
 
 const PARALLEL: &str = "SET max_parallel_workers_per_gather = 3; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
     SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off; SET enable_partitionwise_aggregate = on";
@@ -27,43 +26,6 @@ fn scene() -> &'static (Database, Vec<Aggregate>) {
         assert!(found.len() >= 9);
         (database, found)
     })
-}
-
-/// What a type stored when the extension was younger: name, bytes in hexadecimal digits, text.
-struct Golden {
-    kind: String,
-    name: String,
-    bytes: String,
-    text: String,
-}
-
-fn golden() -> Vec<Golden> {
-    let folder = workspace().join("analytics/tests/golden");
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        let file: Value = serde_json::from_str(&text).unwrap();
-        for value in file["values"].as_array().unwrap() {
-            let part = |name: &str| value[name].as_str().unwrap().to_owned();
-            found.push(Golden {
-                kind: format!("sop_ml.{}", file["type"].as_str().unwrap()),
-                name: part("name"),
-                bytes: part("bytes"),
-                text: part("text"),
-            });
-        }
-    }
-    assert!(found.len() >= 12);
-    found
-}
-
-fn base_types(database: &Database) -> Vec<String> {
-    let found = database.texts(
-        "SELECT format_type(oid, NULL) FROM pg_type
-          WHERE typnamespace = 'sop_ml'::regnamespace AND typtype = 'b' AND typelem = 0 ORDER BY 1",
-    );
-    assert!(found.len() >= 3, "{found:?}");
-    found
 }
 
 /// The SQLSTATE of a query's error; nothing where it answers.
@@ -187,7 +149,7 @@ fn empty_input_is_null_and_empty_states_answer() {
     }
     // States without a value, as they may be stored: every accessor and aggregate answers.
     let mut asked = 0;
-    for golden in golden()
+    for golden in golden::read()
         .iter()
         .filter(|golden| golden.name.starts_with("no"))
     {
@@ -214,51 +176,6 @@ fn empty_input_is_null_and_empty_states_answer() {
         }
     }
     assert!(asked >= 20, "{asked}");
-}
-
-/// toolkit: empty states were not serialised, or not read back.
-#[test]
-fn golden_and_empty_states_travel_in_every_form() {
-    let (database, _) = scene();
-    let mut client = database.superuser();
-    for golden in golden() {
-        let Golden {
-            kind,
-            name,
-            bytes,
-            text,
-        } = golden;
-        let row = client
-            .query_one(
-                &format!(
-                    "SELECT s::bytea = '\\x{bytes}'::bytea, s::text = $1, s::text::{kind} = s, s <> s, s::bytea::{kind} = $1::text::{kind}
-                       FROM (SELECT '\\x{bytes}'::bytea::{kind}) AS q (s)"
-                ),
-                &[&text],
-            )
-            .unwrap_or_else(|error| panic!("{kind}, {name}: {}", describe(&error)));
-        let found: Vec<bool> = (0..5).map(|at| row.get(at)).collect();
-        assert_eq!(found, [true, true, true, false, true], "{kind}, {name}");
-        // The client's binary format: COPY calls the receive function.
-        client
-            .batch_execute(&format!("CREATE TEMP TABLE received (s {kind})"))
-            .unwrap();
-        let raw: Vec<u8> = client
-            .query_one(&format!("SELECT '\\x{bytes}'::bytea"), &[])
-            .unwrap()
-            .get(0);
-        let mut writer = client
-            .copy_in("COPY received FROM STDIN (FORMAT binary)")
-            .unwrap();
-        std::io::Write::write_all(&mut writer, &malformed::copied(&raw)).unwrap();
-        assert_eq!(writer.finish().unwrap(), 1);
-        let same = client.query_one(
-            &format!("SELECT s::bytea = '\\x{bytes}'::bytea FROM received"),
-            &[],
-        );
-        assert!(same.unwrap().get::<_, bool>(0), "{kind}, {name}");
-        client.batch_execute("DROP TABLE received").unwrap();
-    }
 }
 
 /// toolkit #882 and #974: time_weight and others were wrong under parallel and partition-wise plans. Marking an aggregate as
@@ -372,146 +289,6 @@ fn the_ends_of_float8_are_answers_or_22003() {
         (row.get::<_, f64>(0), row.get::<_, f64>(1)),
         (f64::MIN, f64::MAX)
     );
-}
-
-/// toolkit: lengths in stored bytes were believed and allocated.
-#[test]
-fn declared_sizes_are_checked_before_they_are_allocated() {
-    let (database, _) = scene();
-    let mut client = database.superuser();
-    let (mut tried, mut valid) = (0, 0);
-    for golden in golden() {
-        let bytes = golden.bytes;
-        for at in (4..bytes.len().saturating_sub(8).min(400)).step_by(2) {
-            for large in ["ffffffff", "ffffff7f", "00000040"] {
-                let changed = format!("{}{large}{}", &bytes[..at], &bytes[at + 8..]);
-                let query = format!("SELECT '\\x{changed}'::bytea::{}", golden.kind);
-                match refused(&mut client, &query) {
-                    Some(error) => assert_eq!(error, "22P03", "{query:.200}"),
-                    None => valid += 1,
-                }
-                tried += 1;
-            }
-        }
-    }
-    assert!(tried > 1000 && valid < tried, "{valid} of {tried}");
-}
-
-/// toolkit: counts beyond 2^53 lost their last digits without a word.
-#[test]
-fn counts_beyond_2_to_53_are_refused_and_large_integers_stay_apart() {
-    let (database, found) = scene();
-    let mut client = database.superuser();
-    let largest = 1_i64 << 53;
-    // A summary of as many equal values as fit: one more of them does not.
-    let full = format!(
-        r#"'{{"version":1,"n":{largest},"sum":0,"sum_low":0,"m2":0,"m3":0,"m4":0,"min":0,"max":0}}'::stats_summary"#
-    );
-    let text = full.replace(&largest.to_string(), &(largest + 1).to_string());
-    assert_eq!(
-        refused(&mut client, &format!("SELECT {text}")).as_deref(),
-        Some("22P02")
-    );
-    let n = client
-        .query_one(&format!("SELECT num_vals({full})"), &[])
-        .unwrap();
-    assert_eq!(n.get::<_, i64>(0), largest);
-    let profile = format!(
-        r#"'{{"kind":"text","version":1,"nulls":{largest},"rest":0,"categories":[]}}'::distribution_profile"#
-    );
-    for state in [full, profile] {
-        let query = format!("SELECT rollup(s) FROM (VALUES ({state}), ({state})) AS v (s)");
-        assert_eq!(
-            refused(&mut client, &query).as_deref(),
-            Some("22003"),
-            "{query}"
-        );
-    }
-    // Neighbours that are one double.
-    for aggregate in found {
-        if aggregate.arguments[0].kind == "bigint" && aggregate.arguments.len() == 1 {
-            let query = format!(
-                "SELECT g % 1, {}({largest} + g) FROM generate_series(0, 1) AS g GROUP BY 1",
-                aggregate.name
-            );
-            let one = format!(
-                "SELECT g % 1, {}({largest} + 0 * g) FROM generate_series(0, 1) AS g GROUP BY 1",
-                aggregate.name
-            );
-            let (two, one) = (
-                aggregate.ask(&mut client, &query),
-                aggregate.ask(&mut client, &one),
-            );
-            assert!(difference(&two, &one).is_some(), "{}", aggregate.label);
-        }
-    }
-}
-
-/// toolkit: a continuous aggregate with heartbeat_agg could not be refreshed, for want of an equality operator.
-#[test]
-fn matviews_with_every_type_are_refreshed_concurrently() {
-    let (database, found) = scene();
-    let mut client = database.superuser();
-    let types = base_types(database);
-    let (mut columns, mut seen) = (Vec::new(), Vec::new());
-    for kind in &types {
-        let equality = client.query_one(
-            &format!("SELECT count(*) FROM pg_operator WHERE oprname = '=' AND oprleft = '{kind}'::regtype AND oprright = oprleft"),
-            &[],
-        );
-        assert_eq!(equality.unwrap().get::<_, i64>(0), 1, "{kind} has no =");
-        let aggregate = found
-            .iter()
-            .find(|a| a.result == *kind)
-            .unwrap_or_else(|| panic!("nothing makes a {kind}"));
-        seen.push(aggregate);
-        columns.push(format!(
-            "(SELECT {} FROM {} AS r WHERE r.grp = o.grp AND r.id <= o.upto) AS s{}",
-            aggregate.call(""),
-            aggregate.relation,
-            columns.len()
-        ));
-    }
-    database.run("CREATE TABLE upto (grp integer PRIMARY KEY, upto integer); INSERT INTO upto SELECT g, 40 FROM generate_series(0, 4) AS g");
-    database.run(&format!(
-        "CREATE MATERIALIZED VIEW states AS SELECT o.grp, {} FROM upto AS o; CREATE UNIQUE INDEX ON states (grp)",
-        columns.join(", ")
-    ));
-    let ask = |client: &mut Client, at: usize, aggregate: &Aggregate| {
-        aggregate.ask(client, &format!("SELECT grp, s{at} FROM states"))
-    };
-    let before: Vec<_> = seen
-        .iter()
-        .enumerate()
-        .map(|(at, a)| ask(&mut client, at, a))
-        .collect();
-    client
-        .batch_execute("REFRESH MATERIALIZED VIEW CONCURRENTLY states")
-        .unwrap();
-    for (at, aggregate) in seen.iter().enumerate() {
-        assert_eq!(
-            ask(&mut client, at, aggregate),
-            before[at],
-            "{}",
-            aggregate.label
-        );
-    }
-    client
-        .batch_execute("UPDATE upto SET upto = 200 WHERE grp IN (1, 3); DELETE FROM upto WHERE grp = 4; REFRESH MATERIALIZED VIEW CONCURRENTLY states")
-        .unwrap();
-    for (at, aggregate) in seen.iter().enumerate() {
-        let after = ask(&mut client, at, aggregate);
-        assert_eq!(after.len(), 4);
-        for (group, answers) in &after {
-            let changed = answers != &before[at][group];
-            assert_eq!(
-                changed,
-                group == "1" || group == "3",
-                "{}, group {group}",
-                aggregate.label
-            );
-        }
-    }
 }
 
 /// toolkit: asap_smooth aborted the server on a resolution of 0.

@@ -155,7 +155,7 @@ fn numbers(
     progress: &mut dyn Progress,
 ) -> Result<Vec<Measurement>, DriftError> {
     let (left, right) = (reference.sketch(), current.sketch());
-    if let (Some(left), Some(right)) = (left.exact_values(), right.exact_values()) {
+    if let (Some(left), Some(right)) = (left.sorted_exact_values(), right.sorted_exact_values()) {
         return numeric(&left, &right, settings, progress);
     }
     progress.poll()?;

@@ -97,7 +97,7 @@ SELECT format('rm -f -- %L', :'copy_file') AS remove_file \gset
 COPY (SELECT 1 WHERE false) TO PROGRAM :'remove_file';
 
 -- What version 1 stored is read: analytics/tests/golden has more of them.
-SELECT num_vals(s), average(s), stddev(s), min_val(s), max_val(s) FROM (SELECT '\x510103000000000000000000008064cdcd4100000000000000004555552555c5e4437bfc83a1ae6ec944c15555c88ad9cf46000000000000f0bf0000000065cdcd41'::bytea::stats_summary) AS q (s);
+SELECT num_vals(s), average(s), stddev(s), min_val(s), max_val(s) FROM (SELECT '\x51010300000000000000000080ff64cdcd41000000000000000063fe839af380a2434ad2595a2cfa66458227ce6333664547000000000000f0bf0000000065cdcd41'::bytea::stats_summary) AS q (s);
 SELECT num_vals(s), approx_percentile(0.5, s), relative_error(s) FROM (SELECT '\x52017b14ae47e17a843f0003000000000000000000f0bf00000000000000000000000065cdcd41'::bytea::percentile_sketch) AS q (s);
 SELECT c.*, null_count(p) FROM (SELECT '\x56010201000000000000000000000000000000030000000100000000000000000000000200000000000000050000006772696c6c01000000000000000500000073616c6164'::bytea::distribution_profile) AS q (p), profile_categories(p) AS c;
 
@@ -112,7 +112,6 @@ SELECT '{"kind":"text","version":1,"nulls":0,"rest":0,"categories":[["b",1],["a"
 \echo :LAST_ERROR_SQLSTATE
 SELECT '{"kind":"text","version":1,"nulls":0,"rest":5,"categories":[["a",1]]}'::distribution_profile;
 \echo :LAST_ERROR_SQLSTATE
-SELECT replace(seconds::text, '"nan":', '"nan":9')::distribution_profile IS NULL AS still_valid FROM public.profile_days LIMIT 1;
 SELECT replace((SELECT profile_agg(1))::text, '"exact":[1.0]', '"exact":[2.0]')::distribution_profile;
 \echo :LAST_ERROR_SQLSTATE
 SELECT '\x'::bytea::distribution_profile;
@@ -123,7 +122,7 @@ SELECT '\x56010200000000000000000000000000000000ffffffff'::bytea::distribution_p
 \echo :LAST_ERROR_SQLSTATE
 SELECT (station::bytea || '\x00')::distribution_profile FROM public.profile_days LIMIT 1;
 \echo :LAST_ERROR_SQLSTATE
-SELECT set_byte(seconds::bytea, 1, 2)::distribution_profile FROM public.profile_days LIMIT 1;
+SELECT set_byte(seconds::bytea, 1, 99)::distribution_profile FROM public.profile_days LIMIT 1;
 \echo :LAST_ERROR_SQLSTATE
 SELECT stats_agg(1)::bytea::distribution_profile;
 \echo :LAST_ERROR_SQLSTATE

@@ -9,9 +9,13 @@ use crate::codec::{Codec, CodecError, Reader, TextError, TextForm};
 use crate::statistics::percentile_sketch::{PROFILE_RELATIVE_ERROR, PercentileSketch};
 use crate::statistics::stats_summary::StatsSummary;
 
-/// Kinds of layout version 1.
+/// Kinds.
 const NUMERIC: u8 = 1;
 const TEXT: u8 = 2;
+
+/// The version of our own layout and of the text form, whose parts print and read themselves.
+const LAYOUT: u8 = 1;
+const TEXT_VERSION: u8 = 1;
 
 impl NumericProfile {
     /// Whether the parts can belong to one multiset of rows.
@@ -81,13 +85,15 @@ fn checked_text(
     })
 }
 
-/// Layout version 1: the kind as a byte (1 numbers, 2 text), NULLs as u64. Numbers: counts of NaN, -Infinity and Infinity
+/// The version grows with that of each part, so that values of one version have one form.
+///
+/// Layout: the kind as a byte (1 numbers, 2 text), NULLs as u64. Numbers: counts of NaN, -Infinity and Infinity
 /// as u64; the layout version of a stats_summary as a byte and its fields; the same of a percentile_sketch. Text: the rest
 /// as u64, the number of categories as u32, and each, ascending by bytes: count as u64, length as u32, name in UTF-8.
 impl Codec for DistributionProfile {
     const TYPE_NAME: &'static str = "distribution_profile";
     const MAGIC: u8 = 0x56;
-    const VERSION: u8 = 1;
+    const VERSION: u8 = LAYOUT + (StatsSummary::VERSION - 1) + (PercentileSketch::VERSION - 1);
 
     fn write(&self, out: &mut Vec<u8>) {
         match self {
@@ -201,7 +207,7 @@ impl TextForm for DistributionProfile {
             // The parts print themselves.
             Self::Numeric(profile) => format!(
                 r#"{{"kind":"numbers","version":{},"nulls":{},"nan":{},"negative_infinity":{},"positive_infinity":{},"summary":{},"sketch":{}}}"#,
-                Self::VERSION,
+                TEXT_VERSION,
                 profile.nulls,
                 profile.nan,
                 profile.negative_infinity,
@@ -214,7 +220,7 @@ impl TextForm for DistributionProfile {
                 let categories: Vec<(&String, &u64)> = profile.counts.iter().collect();
                 format!(
                     r#"{{"kind":"text","version":{},"nulls":{},"rest":{},"categories":{}}}"#,
-                    Self::VERSION,
+                    TEXT_VERSION,
                     profile.nulls,
                     profile.rest,
                     serde_json::to_string(&categories).unwrap_or_default()
@@ -229,10 +235,10 @@ impl TextForm for DistributionProfile {
             reason: error.to_string(),
         })?;
         let (Text::Numbers { version, .. } | Text::Text { version, .. }) = &text;
-        if *version == 0 || *version > Self::VERSION {
+        if *version != TEXT_VERSION {
             return Err(TextError::Content(CodecError::Version {
                 type_name: Self::TYPE_NAME,
-                newest: Self::VERSION,
+                newest: TEXT_VERSION,
                 found: *version,
             }));
         }

@@ -35,7 +35,7 @@ impl PercentileSketch {
     }
 
     /// The values of a sketch that keeps all of them, ascending.
-    pub(crate) fn exact_values(&self) -> Option<Vec<f64>> {
+    pub(crate) fn sorted_exact_values(&self) -> Option<Vec<f64>> {
         match &self.form {
             Form::Exact(values) => Some(sorted(values)),
             Form::Buckets(_) => None,
