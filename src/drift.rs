@@ -1,8 +1,11 @@
 //! Model drift: features, predictions, targets and errors of one period against another.
 
 mod features;
+mod profiles;
 mod samples;
 mod subjects;
+
+use std::collections::BTreeMap;
 
 use pgrx::Uuid;
 use pgrx::datum::{DatumWithOid, Range, TimestampWithTimeZone};
@@ -32,7 +35,7 @@ struct DriftOptions {
     bins: usize,
     significance: f64,
     max_categories: usize,
-    thresholds: std::collections::BTreeMap<String, [f64; 4]>,
+    thresholds: BTreeMap<String, [f64; 4]>,
     adjust: String,
     sample: i64,
     store: bool,
@@ -46,7 +49,7 @@ impl Default for DriftOptions {
             bins: parameters.bins,
             significance: parameters.significance,
             max_categories: parameters.max_categories,
-            thresholds: std::collections::BTreeMap::new(),
+            thresholds: BTreeMap::new(),
             adjust: "benjamini_hochberg".to_owned(),
             sample: 20_000,
             store: true,
@@ -74,7 +77,21 @@ impl DriftOptions {
                 self.sample
             )));
         }
-        let bounds = self.thresholds.iter().map(|(name, bounds)| {
+        let parameters = DriftParameters {
+            bins: self.bins,
+            significance: self.significance,
+            max_categories: self.max_categories,
+            bounds: bounds(&self.thresholds)?,
+        };
+        Ok((parameters, adjust))
+    }
+}
+
+/// The option `thresholds`.
+fn bounds(thresholds: &BTreeMap<String, [f64; 4]>) -> PgResult<Vec<(Metric, Bounds)>> {
+    thresholds
+        .iter()
+        .map(|(name, bounds)| {
             let metric = Metric::parse(name).ok_or_else(|| {
                 let known = Metric::ALL.map(Metric::as_str).join(", ");
                 invalid_parameter(format!("unknown metric \"{name}\" in option thresholds"))
@@ -82,15 +99,8 @@ impl DriftOptions {
             })?;
             let [low, medium, high, critical] = *bounds;
             Ok((metric, Bounds::new(low, medium, high, critical)))
-        });
-        let parameters = DriftParameters {
-            bins: self.bins,
-            significance: self.significance,
-            max_categories: self.max_categories,
-            bounds: bounds.collect::<PgResult<_>>()?,
-        };
-        Ok((parameters, adjust))
-    }
+        })
+        .collect()
 }
 
 /// One row per subject and metric.
@@ -244,8 +254,8 @@ fn stored(
         (Metric::Ks, _) => "two_sample_ks",
         (Metric::Wasserstein, _) => "guarded_by_ks",
         (Metric::ChiSquare, _) => "pearson",
-        (Metric::MissingRate, _) => "two_proportions",
-        (Metric::Mae | Metric::Rmse, _) => "welch_t_test",
+        (Metric::MissingRate | Metric::NotFiniteRate, _) => "two_proportions",
+        (Metric::MeanShift | Metric::Mae | Metric::Rmse, _) => "welch_t_test",
         (Metric::Accuracy, _) => "two_proportions_z",
     };
     json!({

@@ -230,7 +230,9 @@ fn doubles(n: u64, exponents: u64, negative: bool) -> Vec<f64> {
     let mut state = 1_u64;
     (0..n)
         .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let exponent = 1023 - exponents / 2 + (state >> 33) % exponents;
             let sign = if negative { (state >> 20) & 1 } else { 0 };
             f64::from_bits((sign << 63) | (exponent << 52) | (state.rotate_left(17) >> 12))
@@ -254,7 +256,11 @@ fn percentile_sketches_have_the_bytes_of_the_first_version() {
             sketch.push(value).unwrap();
         }
         let digest = Sha256::digest(sketch.encode());
-        let found: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let found: String = digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         assert_eq!(found, expected, "{n} {exponents} {error}");
     }
 }

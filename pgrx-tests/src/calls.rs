@@ -184,6 +184,12 @@ fn value(
         (_, "double precision[]" | "bigint[]" | "integer[]") => {
             "'{1,2,3,4,5,6,7,8,9,10}'".to_owned()
         }
+        (_, "sop_ml.distribution_profile") if function.contains("categories") => {
+            "(SELECT sop_ml.profile_agg_text(x::text) FROM generate_series(1, 9) AS x)".to_owned()
+        }
+        (_, "sop_ml.distribution_profile") => {
+            "(SELECT sop_ml.profile_agg(x) FROM generate_series(1, 9) AS x)".to_owned()
+        }
         (_, "sop_ml.percentile_sketch") => sketch.to_owned(),
         (_, "sop_ml.stats_summary") => summary.to_owned(),
         (_, "sop_ml.distinct_sketch") => distinct.to_owned(),

@@ -9,6 +9,7 @@
     reason = "a harness for tests: what goes wrong here has to end the test with a message"
 )]
 
+pub mod aggregates;
 pub mod attack;
 pub mod calls;
 pub mod canary;
@@ -19,6 +20,7 @@ pub mod dump;
 pub mod effort;
 pub mod fixture;
 pub mod fuzz;
+pub mod golden;
 pub mod history;
 pub mod hostile;
 pub mod integrity;

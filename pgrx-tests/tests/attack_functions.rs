@@ -192,6 +192,9 @@ fn expression(
         "sop_ml.stats_summary" => {
             "(SELECT sop_ml.stats_agg(x) FROM generate_series(1, 9) AS x)".to_owned()
         }
+        "sop_ml.distribution_profile" => {
+            "(SELECT sop_ml.profile_agg(x) FROM generate_series(1, 9) AS x)".to_owned()
+        }
         "sop_ml.percentile_sketch" => {
             "(SELECT sop_ml.percentile_agg(x) FROM generate_series(1, 9) AS x)".to_owned()
         }

@@ -10,7 +10,8 @@ BEGIN
             ('stats_summary', 'Mergeable summary statistics (count, sum, central moments up to the fourth, minimum, maximum); made by stats_agg, merged by rollup, read by average, stddev, confidence_interval and others'),
             ('percentile_sketch', 'Mergeable sketch of a distribution with a relative error bound; made by percentile_agg, merged by rollup, read by approx_percentile'),
             ('distinct_sketch', 'Mergeable sketch of a set that counts its values with a known error; made by distinct_agg, merged by rollup, read by distinct_count'),
-            ('top_n_sketch', 'Mergeable sketch of the most frequent values with bounds for their counts; made by top_n_agg, merged by rollup, read by top_n')
+            ('top_n_sketch', 'Mergeable sketch of the most frequent values with bounds for their counts; made by top_n_agg, merged by rollup, read by top_n'),
+            ('distribution_profile', 'Mergeable profile of a column of numbers or texts, the reference that drift is measured against; made by profile_agg and profile_agg_text, merged by rollup, read by profile_bins, profile_categories, drift_metrics and others')
         ) AS type (name, comment)
     LOOP
         called := 'IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS ''MODULE_PATHNAME''';

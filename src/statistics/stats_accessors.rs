@@ -8,7 +8,7 @@ use super::types::StatsSummary;
 use crate::error::{PgResult, from_analytics, invalid_parameter};
 
 /// The `method` argument: long and short names, as in timescaledb-toolkit.
-fn estimator(method: &str) -> PgResult<Estimator> {
+pub(super) fn estimator(method: &str) -> PgResult<Estimator> {
     match method {
         "sample" | "samp" => Ok(Estimator::Sample),
         "population" | "pop" => Ok(Estimator::Population),

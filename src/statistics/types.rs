@@ -39,6 +39,15 @@ sop_type! {
     equal = top_n_sketch_eq, not_equal = top_n_sketch_ne
 }
 
+sop_type! {
+    /// Quantiles and moments, or categories, with counts of what is missing: SQL type `distribution_profile`.
+    DistributionProfile(statistics::DistributionProfile), sql_name = "distribution_profile",
+    input = distribution_profile_in, output = distribution_profile_out,
+    receive = distribution_profile_recv, send = distribution_profile_send,
+    from_bytea = distribution_profile_from_bytea, to_bytea = distribution_profile_to_bytea,
+    equal = distribution_profile_eq, not_equal = distribution_profile_ne
+}
+
 extension_sql_file!(
     "../../sql/extension/types.sql",
     name = "types",
@@ -46,6 +55,7 @@ extension_sql_file!(
         Type(StatsSummary),
         Type(PercentileSketch),
         Type(DistinctSketch),
-        Type(TopNSketch)
+        Type(TopNSketch),
+        Type(DistributionProfile),
     ]
 );

@@ -19,6 +19,15 @@ pub type Counts = BTreeMap<String, u64>;
 /// No measurements when a sample is empty; no p-value, and no severity, when only one bin is left.
 #[must_use]
 pub fn categorical(reference: &Counts, current: &Counts, settings: &Drift) -> Vec<Measurement> {
+    categorical_with_rest((reference, 0), (current, 0), settings)
+}
+
+/// As [`categorical`] for samples of which some values are only counted: they share the bin of the other categories.
+pub(super) fn categorical_with_rest(
+    reference: (&Counts, u64),
+    current: (&Counts, u64),
+    settings: &Drift,
+) -> Vec<Measurement> {
     let (reference, current) = pool(reference, current, settings.max_categories());
     let Some(index) = population_stability_index(&reference, &current) else {
         return Vec::new();
@@ -63,9 +72,13 @@ pub(super) fn threshold(null: &Null, low: f64, settings: &Drift) -> f64 {
 }
 
 /// Counts over kept categories in order of name, the shared bin last.
-fn pool(reference: &Counts, current: &Counts, max_categories: usize) -> (Vec<u64>, Vec<u64>) {
-    let n: u64 = reference.values().sum();
-    let m: u64 = current.values().sum();
+fn pool(
+    (reference, reference_rest): (&Counts, u64),
+    (current, current_rest): (&Counts, u64),
+    max_categories: usize,
+) -> (Vec<u64>, Vec<u64>) {
+    let n = reference.values().sum::<u64>() + reference_rest;
+    let m = current.values().sum::<u64>() + current_rest;
     let smaller_share = n.min(m) as f64 / ((n + m) as f64).max(1.0);
     let mut ranked: Vec<(&String, u64)> = reference
         .iter()
@@ -107,6 +120,16 @@ fn chi_square_statistic(pairs: &[(f64, f64)], n: f64, m: f64) -> f64 {
 /// The p-value is that of the two-by-two chi-square test, which is the two-sided test of two proportions.
 #[must_use]
 pub fn missing(
+    reference: (u64, u64),
+    current: (u64, u64),
+    settings: &Drift,
+) -> Option<Measurement> {
+    rate(Metric::MissingRate, reference, current, settings)
+}
+
+/// As [`missing`] for another share.
+pub(super) fn rate(
+    metric: Metric,
     (reference_missing, n): (u64, u64),
     (current_missing, m): (u64, u64),
     settings: &Drift,
@@ -124,13 +147,13 @@ pub fn missing(
         chi_square_upper(chi_square_statistic(&[(a, b), present], n, m), 1.0)
     };
     Some(Measurement {
-        metric: Metric::MissingRate,
+        metric,
         value: Some(change),
         reference_value: Some(a / n),
         effect: change.abs(),
         p_value: Some(p_value),
         guard: Some(p_value),
-        threshold: Some(settings.bounds(Metric::MissingRate).low),
+        threshold: Some(settings.bounds(metric).low),
         severity: Severity::None,
     })
 }

@@ -9,18 +9,22 @@ mod categorical;
 mod judge;
 mod null;
 mod numeric;
+mod ordered;
 mod performance;
+mod profile;
 mod psi;
 
 pub use categorical::{Counts, categorical, missing};
 pub use judge::judge;
 pub use numeric::{normalized_wasserstein, numeric};
 pub use performance::{classification, regression};
+pub use profile::{ProfileBin, compare_profiles, profile_bins};
 pub use psi::{Bins, jensen_shannon_distance, population_stability_index};
 
 use crate::error::{Classify, ErrorKind};
 use crate::progress::Interrupted;
 use crate::severity::{Bounds, Severity};
+use crate::statistics::StatisticsError;
 
 /// Why drift could not be measured.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -37,6 +41,9 @@ pub enum DriftError {
     /// Bounds that are not positive, finite and in order.
     #[error("thresholds of {0} must be four positive numbers in increasing order")]
     Thresholds(&'static str),
+    /// Profiles that cannot be compared, or moments that overflow when both are put together.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsError),
     /// The caller asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -46,7 +53,15 @@ impl Classify for DriftError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Interrupted(_) => ErrorKind::Interrupted,
+            Self::Statistics(error) => error.kind(),
             _ => ErrorKind::InvalidParameter,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Statistics(error) => error.hint(),
+            _ => None,
         }
     }
 }
@@ -64,8 +79,12 @@ pub enum Metric {
     Wasserstein,
     /// Pearson's chi-square statistic of the two-row table of categories.
     ChiSquare,
+    /// Difference of the means in pooled standard deviations (Hedges' g).
+    MeanShift,
     /// Difference of the shares of missing values.
     MissingRate,
+    /// Difference of the shares of values that are NaN or infinite.
+    NotFiniteRate,
     /// Mean absolute error.
     Mae,
     /// Root mean squared error.
@@ -76,13 +95,15 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Psi,
         Self::Ks,
         Self::JensenShannon,
         Self::Wasserstein,
         Self::ChiSquare,
+        Self::MeanShift,
         Self::MissingRate,
+        Self::NotFiniteRate,
         Self::Mae,
         Self::Rmse,
         Self::Accuracy,
@@ -97,7 +118,9 @@ impl Metric {
             Self::JensenShannon => "jensen_shannon",
             Self::Wasserstein => "wasserstein",
             Self::ChiSquare => "chi_square",
+            Self::MeanShift => "mean_shift",
             Self::MissingRate => "missing_rate",
+            Self::NotFiniteRate => "not_finite_rate",
             Self::Mae => "mae",
             Self::Rmse => "rmse",
             Self::Accuracy => "accuracy",
@@ -119,8 +142,8 @@ impl Metric {
             Self::Psi | Self::ChiSquare => Bounds::new(0.1, 0.25, 0.5, 1.0),
             Self::Ks => Bounds::new(0.1, 0.2, 0.3, 0.5),
             Self::JensenShannon => Bounds::new(0.1, 0.2, 0.3, 0.45),
-            Self::Wasserstein => Bounds::new(0.15, 0.3, 0.6, 1.0),
-            Self::MissingRate => Bounds::new(0.02, 0.05, 0.15, 0.4),
+            Self::Wasserstein | Self::MeanShift => Bounds::new(0.15, 0.3, 0.6, 1.0),
+            Self::MissingRate | Self::NotFiniteRate => Bounds::new(0.02, 0.05, 0.15, 0.4),
             Self::Mae | Self::Rmse => Bounds::new(0.1, 0.25, 0.5, 1.0),
             Self::Accuracy => Bounds::new(0.02, 0.05, 0.1, 0.2),
         }

@@ -10,7 +10,7 @@ use crate::statistics::kolmogorov_smirnov::{KsMethod, KsTest, ks_two_sample_by};
 use crate::statistics::{Estimator, StatsSummary};
 
 /// The exact test takes time proportional to the product of the sizes; beyond this the limit is accurate.
-const EXACT_UP_TO: usize = 1_000_000;
+pub(super) const EXACT_UP_TO: usize = 1_000_000;
 
 /// Drift of a numeric subject: index and Jensen-Shannon distance on the reference's quantile bins, two-sample
 /// Kolmogorov-Smirnov test, normalised Wasserstein distance.
@@ -80,7 +80,7 @@ fn kolmogorov_smirnov(
     }
 }
 
-fn index_measurement(index: f64, null: Option<Null>, settings: &Drift) -> Measurement {
+pub(super) fn index_measurement(index: f64, null: Option<Null>, settings: &Drift) -> Measurement {
     let p_value = null.map(|null| null.p_value(index));
     Measurement {
         metric: Metric::Psi,
@@ -94,7 +94,7 @@ fn index_measurement(index: f64, null: Option<Null>, settings: &Drift) -> Measur
     }
 }
 
-fn ks_measurement(ks: KsTest, n: f64, m: f64, settings: &Drift) -> Measurement {
+pub(super) fn ks_measurement(ks: KsTest, n: f64, m: f64, settings: &Drift) -> Measurement {
     let critical = (-(settings.significance() / 2.0).ln() / 2.0 * (1.0 / n + 1.0 / m)).sqrt();
     Measurement {
         metric: Metric::Ks,
@@ -108,7 +108,7 @@ fn ks_measurement(ks: KsTest, n: f64, m: f64, settings: &Drift) -> Measurement {
     }
 }
 
-fn jensen_shannon_measurement(
+pub(super) fn jensen_shannon_measurement(
     divergence: f64,
     null: Option<Null>,
     settings: &Drift,
@@ -131,7 +131,11 @@ fn jensen_shannon_measurement(
     }
 }
 
-fn wasserstein_measurement(value: Option<f64>, guard: f64, settings: &Drift) -> Measurement {
+pub(super) fn wasserstein_measurement(
+    value: Option<f64>,
+    guard: f64,
+    settings: &Drift,
+) -> Measurement {
     Measurement {
         metric: Metric::Wasserstein,
         value,

@@ -15,13 +15,20 @@ impl Bins {
     /// Bins of a sorted sample without NaN; an empty sample has one bin.
     #[must_use]
     pub fn from_sorted(reference: &[f64], bins: usize) -> Self {
-        let n = reference.len();
+        Self::from_ranks(reference.len() as u64, bins, |rank| {
+            reference.get(usize::try_from(rank).ok()?).copied()
+        })
+    }
+
+    /// Bins of values known by their rank, counted from 0; at most 2^53 values and 1000 bins.
+    pub(super) fn from_ranks(n: u64, bins: usize, at: impl Fn(u64) -> Option<f64>) -> Self {
+        let bins = bins as u64;
         let mut cuts: Vec<f64> = Vec::new();
         let mut previous = None;
         for k in 1..bins {
             // ceil(k n / B) counted from one: the smallest value with at least that share at or below it.
             let rank = (k * n).div_ceil(bins);
-            let Some(&cut) = rank.checked_sub(1).and_then(|at| reference.get(at)) else {
+            let Some(cut) = rank.checked_sub(1).and_then(&at) else {
                 continue;
             };
             if previous == Some(cut) {
@@ -50,15 +57,27 @@ impl Bins {
     /// How many values of a sorted sample fall into each bin.
     #[must_use]
     pub fn count_sorted(&self, sample: &[f64]) -> Vec<u64> {
+        self.count_by(sample.len() as u64, |cut| {
+            sample.partition_point(|value| *value <= cut) as u64
+        })
+    }
+
+    /// As [`Bins::count_sorted`] for `n` values of which it is known how many lie at or below a cut.
+    pub(super) fn count_by(&self, n: u64, at_or_below: impl Fn(f64) -> u64) -> Vec<u64> {
         let mut counts = Vec::with_capacity(self.len());
-        let mut below = 0usize;
+        let mut below = 0;
         for cut in &self.cuts {
-            let at_or_below = sample.partition_point(|value| value <= cut);
-            counts.push(at_or_below.saturating_sub(below) as u64);
-            below = at_or_below;
+            let through = at_or_below(*cut);
+            counts.push(through.saturating_sub(below));
+            below = through;
         }
-        counts.push(sample.len().saturating_sub(below) as u64);
+        counts.push(n.saturating_sub(below));
         counts
+    }
+
+    /// The upper bounds of all bins but the last, which has none.
+    pub(super) fn cuts(&self) -> &[f64] {
+        &self.cuts
     }
 }
 

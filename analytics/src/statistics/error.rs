@@ -61,6 +61,14 @@ pub enum StatisticsError {
     /// A stored state is damaged.
     #[error(transparent)]
     Stored(#[from] CodecError),
+    /// Profiles of numbers and of texts have nothing in common, or were asked what only the other kind knows.
+    #[error("a profile of {expected} is needed, not one of {found}")]
+    ProfileKind {
+        /// The kind that was needed.
+        expected: &'static str,
+        /// The kind that was there.
+        found: &'static str,
+    },
     /// The caller asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -82,6 +90,9 @@ impl Classify for StatisticsError {
             Self::Fraction(_) => "Give the 95th percentile as 0.95.",
             Self::SketchMismatch { .. } => {
                 "Build the sketches that belong together with the same relative_error."
+            }
+            Self::ProfileKind { .. } => {
+                "profile_agg makes profiles of numbers, profile_agg_text those of texts."
             }
             Self::NotANumber { .. } => "Filter NaN out before the test.",
             Self::Overflow(_) => {

@@ -109,7 +109,7 @@ fn sorted(values: &[f64], argument: &'static str) -> Result<Vec<f64>, Statistics
     Ok(values)
 }
 
-fn greatest_common_divisor(mut a: usize, mut b: usize) -> usize {
+pub(crate) fn greatest_common_divisor(mut a: usize, mut b: usize) -> usize {
     while b > 0 {
         (a, b) = (b, a % b);
     }
@@ -156,7 +156,7 @@ fn largest_distance(
 /// Walk the lattice from (0, 0) to (n, m): `reached[j]` is the share of the paths to (i, j) that have touched a point at
 /// or beyond the distance. A path to (i, j) came from (i - 1, j) with probability i / (i + j). Every term is positive, so
 /// small tails keep their relative accuracy (Hodges 1957; the recursion of R's `psmirnov`).
-fn exact_tail(
+pub(crate) fn exact_tail(
     n: usize,
     m: usize,
     distance: u64,

@@ -1,11 +1,13 @@
 //! Mergeable summaries, intervals and tests of significance.
 //!
-//! Four states can be stored and merged in any order: [`StatsSummary`] (count, sum and central moments up to the fourth),
-//! [`PercentileSketch`] (quantiles with a relative error bound), [`DistinctSketch`] (how many different values) and
-//! [`TopNSketch`] (the most frequent values). The intervals and tests work on the numbers that
-//! these states give, or on plain slices where the method needs the values themselves.
+//! States that can be stored and merged in any order: [`StatsSummary`] (count, sum and central moments up to the fourth),
+//! [`PercentileSketch`] (quantiles with a relative error bound), [`DistinctSketch`] (how many different values),
+//! [`TopNSketch`] (the most frequent values) and [`DistributionProfile`] (summary, percentiles and counts of what has no
+//! number). The intervals and tests work on the numbers that these states give, or on plain slices where the method needs
+//! the values themselves.
 
 pub mod distinct_sketch;
+pub mod distribution_profile;
 pub mod error;
 pub mod hash;
 pub mod hypothesis;
@@ -22,6 +24,7 @@ mod moving;
 mod store;
 
 pub use distinct_sketch::{DEFAULT_PRECISION_BITS, DistinctSketch};
+pub use distribution_profile::{CategoryProfile, DistributionProfile, NumericProfile};
 pub use error::StatisticsError;
 pub use hypothesis::{ChiSquareTest, WelchTest, chi_square_counts, welch_t_test};
 pub use interval::{

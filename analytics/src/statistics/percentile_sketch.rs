@@ -10,10 +10,14 @@
 
 use super::error::StatisticsError;
 use buckets::Buckets;
+pub(crate) use buckets::LARGEST_COUNT;
 
 mod buckets;
+mod cells;
 mod codec;
 mod scale;
+
+pub(crate) use cells::Cell;
 
 /// The relative error bound of a sketch that was not told another.
 pub const DEFAULT_RELATIVE_ERROR: f64 = 0.01;
@@ -74,7 +78,19 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
+/// The relative error bound of the sketch inside a distribution profile: fine enough for histograms of values whose
+/// spread is a small share of their size.
+pub(crate) const PROFILE_RELATIVE_ERROR: f64 = 0.0005;
+
 impl PercentileSketch {
+    /// The empty sketch of a distribution profile.
+    pub(crate) const fn of_profile() -> Self {
+        Self {
+            target: PROFILE_RELATIVE_ERROR,
+            form: Form::Exact(Vec::new()),
+        }
+    }
+
     /// An empty sketch with its own error bound.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::statistics::store::Store;
 pub(super) const MAX_BUCKETS: usize = 2048;
 
 /// Counts beyond this are not exact as doubles.
-pub(super) const LARGEST_COUNT: u64 = 1 << 53;
+pub(crate) const LARGEST_COUNT: u64 = 1 << 53;
 
 /// All doubles fit into [`MAX_BUCKETS`] buckets after at most this many joins at the finest accuracy.
 pub(super) const MAX_COLLAPSES: u8 = 16;
@@ -50,7 +50,7 @@ impl Buckets {
 
     /// The error bound that holds after the collapses so far.
     pub(super) fn relative_error(&self) -> f64 {
-        (self.scale.width(self.collapses) / 2.0).tanh()
+        (self.width() / 2.0).tanh()
     }
 
     /// The bucket of a positive finite magnitude.
@@ -59,8 +59,13 @@ impl Buckets {
         joined(self.scale.index(magnitude), self.collapses)
     }
 
+    /// The width of a bucket on the logarithmic scale.
+    pub(super) fn width(&self) -> f64 {
+        self.scale.width(self.collapses)
+    }
+
     /// The value that stands for a bucket.
-    fn middle(&self, index: i32) -> f64 {
+    pub(super) fn middle(&self, index: i32) -> f64 {
         self.scale.middle(index, self.collapses)
     }
 
@@ -146,7 +151,7 @@ impl Buckets {
         }
     }
 
-    fn collapse_by(&mut self, steps: u8) {
+    pub(super) fn collapse_by(&mut self, steps: u8) {
         if steps > 0 {
             self.negative = self.negative.renumbered(|index| joined(index, steps));
             self.positive = self.positive.renumbered(|index| joined(index, steps));
