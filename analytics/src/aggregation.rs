@@ -5,6 +5,10 @@
 //! ([`compare_counts`]). A single day is compared with its recent past by [`Baseline::compare`], which takes the spread
 //! *between* days as its yardstick: within a day thousands of measurements may agree on a value that is nothing unusual.
 
+mod bucket;
+
+pub use bucket::{BUCKET_PERCENTILES, BucketValues, StoredBucket, bucket_measures};
+
 use crate::statistics::special::{
     hedges_correction, normal_upper, t_two_sided, t_two_sided_critical,
 };

@@ -15,10 +15,10 @@ FROM sop_ml.sop_performance_aggregates AS a
 JOIN (
     SELECT d.restaurant_id, max(d.local_date) AS newest_day
     FROM sop_ml.sop_performance_aggregates AS d
-    WHERE d.grain = 'day' AND d.bucket_start < now() + interval '1 day'
+    WHERE d.grain = 'day' AND d.segment = '' AND d.bucket_start < now() + interval '1 day'
     GROUP BY d.restaurant_id
 ) AS newest ON newest.restaurant_id = a.restaurant_id AND a.local_date > newest.newest_day - 400
-WHERE a.grain = 'day'
+WHERE a.grain = 'day' AND a.segment = ''
 WITH DATA;
 CREATE UNIQUE INDEX IF NOT EXISTS sop_daily_performance_summary_key
     ON sop_ml_storage.sop_daily_performance_summary (restaurant_id, metric_name, sop_id, bucket_start);
@@ -94,5 +94,5 @@ SELECT DISTINCT ON (a.restaurant_id, a.metric_name, a.sop_id)
 FROM sop_ml.sop_performance_aggregates AS a
 JOIN sop_ml.sop_restaurants AS r ON r.restaurant_id = a.restaurant_id
 LEFT JOIN sop_ml.sop_content_features AS c ON c.restaurant_id = a.restaurant_id AND c.sop_id = a.sop_id
-WHERE a.grain = 'day' AND a.n > 0 AND NOT a.is_closed
+WHERE a.grain = 'day' AND a.segment = '' AND a.n > 0 AND NOT a.is_closed
 ORDER BY a.restaurant_id, a.metric_name, a.sop_id, a.bucket_start DESC;

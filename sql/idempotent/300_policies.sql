@@ -40,6 +40,7 @@ BEGIN
             ('sop_model_performance_tracking', false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_prediction_scenarios',  false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_performance_aggregates', false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_performance_days',      false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_performance_trends',    false, 'analyst', 'analyst', 'analyst', NULL),
             -- Computed baselines are the analysts', targets the managers'.
             ('sop_performance_baselines', false, 'analyst', 'analyst', 'analyst',

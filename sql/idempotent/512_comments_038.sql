@@ -5,6 +5,7 @@ COMMENT ON COLUMN sop_ml.sop_performance_aggregates.restaurant_id IS 'Restaurant
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.metric_name IS 'Metric.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.sop_id IS 'SOP; nil for the whole restaurant.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.grain IS 'hour, day, week (ISO), month, quarter or year, in the restaurant''s time zone.';
+COMMENT ON COLUMN sop_ml.sop_performance_aggregates.segment IS 'Empty for the whole. Otherwise the chosen dimensions (sop_restaurants.rollup_dimensions) as a JSON object of keys and values as text, such as {"shift": "late"}; null where a row has no such key. {"rest_of": ["shift"]} is everything beyond the limit: the explicit segments of some keys and their rest together are the whole.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.bucket_start IS 'Start of the local period as an instant, inclusive.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.bucket_end IS 'End of the local period as an instant, exclusive; a day is 23 or 25 hours long when clocks change.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.local_date IS 'First local day of the period.';
@@ -25,10 +26,11 @@ COMMENT ON COLUMN sop_ml.sop_performance_aggregates.denominator IS 'Cases that c
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.rate IS 'numerator / denominator, 0 to 1; NULL when the metric is no rate.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.rate_low IS 'Lower bound of the 95 % interval of the rate (Wilson).';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.rate_high IS 'Upper bound of that interval.';
-COMMENT ON COLUMN sop_ml.sop_performance_aggregates.distinct_users IS 'Distinct people, for hour and day; NULL in longer periods, where they cannot be added up.';
+COMMENT ON COLUMN sop_ml.sop_performance_aggregates.distinct_users IS 'Distinct people, exactly, for hour and day: who interacted, or who recorded the observations; NULL where no row names anybody, in segments, and in longer periods, where counts cannot be added up.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.stats_state IS 'Mergeable state of n, mean, variance, minimum and maximum, binary; cast to stats_summary to read it.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.percentile_state IS 'Mergeable percentile sketch, binary; cast to percentile_sketch to read it.';
-COMMENT ON COLUMN sop_ml.sop_performance_aggregates.is_closed IS 'Whether the house was closed in the whole period (closures); such periods enter no trend and no baseline.';
+COMMENT ON COLUMN sop_ml.sop_performance_aggregates.users_state IS 'Mergeable state of the distinct people, binary, for longer periods; NULL where nobody is named.';
+COMMENT ON COLUMN sop_ml.sop_performance_aggregates.is_closed IS 'Whether the house was closed in the whole period (opening hours, closures); such periods enter no trend and no baseline. Days that were closed and have no buckets: see sop_performance_days.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.previous_mean IS 'Mean of the previous period of the same grain.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.previous_difference IS 'mean - previous_mean.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.previous_percent IS 'Difference in percent of the previous mean.';
@@ -46,6 +48,16 @@ COMMENT ON COLUMN sop_ml.sop_performance_aggregates.roi IS 'business_impact / co
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.quality_score IS 'Quality of the data behind the row, 0 (bad) to 100 (good).';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.computed_at IS 'When the row was computed.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.run_id IS 'Run that wrote the row; see sop_job_runs.run_id.';
+
+COMMENT ON TABLE sop_ml.sop_performance_days IS 'The local days that were rolled up, with and without data: a day that is here, open and without buckets has no data; a day that is not here has not been looked at.';
+COMMENT ON COLUMN sop_ml.sop_performance_days.restaurant_id IS 'Restaurant that the row belongs to.';
+COMMENT ON COLUMN sop_ml.sop_performance_days.local_date IS 'Local calendar day.';
+COMMENT ON COLUMN sop_ml.sop_performance_days.starts_at IS 'Its first instant, inclusive.';
+COMMENT ON COLUMN sop_ml.sop_performance_days.ends_at IS 'The first instant of the next day, exclusive; a day is 23 or 25 hours long when clocks change.';
+COMMENT ON COLUMN sop_ml.sop_performance_days.is_closed IS 'Whether no opening hours begin on this day (opening_hours, closures), as they were when the day was computed.';
+COMMENT ON COLUMN sop_ml.sop_performance_days.open_at IS 'The instants at which the house is open, among them those of the evening before that go on past midnight; may reach beyond the day.';
+COMMENT ON COLUMN sop_ml.sop_performance_days.computed_at IS 'When the row was computed or last changed.';
+COMMENT ON COLUMN sop_ml.sop_performance_days.run_id IS 'Run that wrote the row; see sop_job_runs.run_id.';
 
 COMMENT ON TABLE sop_ml.sop_performance_trends IS 'Where each metric is heading: slope and significance of the aggregates of one grain over a stretch of time. One row per method, so that methods can be compared.';
 COMMENT ON COLUMN sop_ml.sop_performance_trends.restaurant_id IS 'Restaurant that the row belongs to.';

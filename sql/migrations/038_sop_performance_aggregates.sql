@@ -1,13 +1,14 @@
 -- 038 performance aggregates: what each metric did per SOP and local period, where it is heading, what it should be.
 -- The daily and weekly summaries over these tables are materialized views, made by sql/idempotent/200_views.sql.
 
--- Whole buckets are recomputed and replaced, so updates dominate: no measure is indexed, and pages keep room for
--- heap-only updates.
+-- Whole buckets are deleted and written anew. Most of them are hours, which nothing changes in between; the comparisons
+-- of longer grains do, and no measure is indexed so that those updates can stay within their page.
 CREATE TABLE sop_ml.sop_performance_aggregates (
     restaurant_id        uuid NOT NULL,
     metric_name          text NOT NULL,
     sop_id               uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
     grain                text NOT NULL,
+    segment              text NOT NULL DEFAULT '',
     bucket_start         timestamptz NOT NULL,
     bucket_end           timestamptz NOT NULL,
     local_date           date NOT NULL,
@@ -31,6 +32,7 @@ CREATE TABLE sop_ml.sop_performance_aggregates (
     distinct_users       bigint,
     stats_state          bytea,
     percentile_state     bytea,
+    users_state          bytea,
     is_closed            boolean NOT NULL DEFAULT false,
     previous_mean        float8,
     previous_difference  float8,
@@ -50,10 +52,12 @@ CREATE TABLE sop_ml.sop_performance_aggregates (
     computed_at          timestamptz NOT NULL DEFAULT now(),
     run_id               uuid,
     CONSTRAINT sop_performance_aggregates_pkey
-        PRIMARY KEY (restaurant_id, metric_name, sop_id, grain, bucket_start),
+        PRIMARY KEY (restaurant_id, metric_name, sop_id, grain, bucket_start, segment),
     CONSTRAINT sop_performance_aggregates_metric_name_check CHECK (metric_name <> ''),
     CONSTRAINT sop_performance_aggregates_grain_check
         CHECK (grain IN ('hour', 'day', 'week', 'month', 'quarter', 'year')),
+    CONSTRAINT sop_performance_aggregates_segment_check CHECK (CASE segment WHEN '' THEN true
+        ELSE jsonb_typeof(segment::jsonb) = 'object' AND octet_length(segment) <= 800 END),
     CONSTRAINT sop_performance_aggregates_bucket_check CHECK (bucket_end > bucket_start),
     CONSTRAINT sop_performance_aggregates_n_check CHECK (n >= 0 AND distinct_users >= 0),
     CONSTRAINT sop_performance_aggregates_stddev_check CHECK (stddev >= 0),
@@ -64,7 +68,7 @@ CREATE TABLE sop_ml.sop_performance_aggregates (
         IN ('better', 'worse', 'higher', 'lower', 'no_difference', 'insufficient_data')),
     CONSTRAINT sop_performance_aggregates_impact_currency_check CHECK (impact_currency ~ '^[A-Z]{3}$'),
     CONSTRAINT sop_performance_aggregates_quality_score_check CHECK (quality_score BETWEEN 0 AND 100)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 -- All SOPs and metrics of a restaurant in one period: the morning's report and the period-over-period comparison.
 CREATE INDEX sop_performance_aggregates_period_idx
@@ -72,9 +76,27 @@ CREATE INDEX sop_performance_aggregates_period_idx
 -- Calendar look-ups by the restaurant's local day.
 CREATE INDEX sop_performance_aggregates_local_day_idx
     ON sop_ml.sop_performance_aggregates (restaurant_id, local_date, metric_name) WHERE grain = 'day';
+-- Chosen dimensions are few among the buckets: readers of one dimension, and the roll-up of their longer periods.
+CREATE INDEX sop_performance_aggregates_segment_idx
+    ON sop_ml.sop_performance_aggregates (restaurant_id, grain, bucket_start DESC) WHERE segment <> '';
 -- Retention and the summaries' window over all restaurants.
 CREATE INDEX sop_performance_aggregates_time_brin ON sop_ml.sop_performance_aggregates USING brin (bucket_start)
     WITH (pages_per_range = 64, autosummarize = on);
+
+-- The local days that were rolled up. A day without buckets is closed or without data: this table tells which, without
+-- buckets of zeros.
+CREATE TABLE sop_ml.sop_performance_days (
+    restaurant_id uuid NOT NULL,
+    local_date    date NOT NULL,
+    starts_at     timestamptz NOT NULL,
+    ends_at       timestamptz NOT NULL,
+    is_closed     boolean NOT NULL DEFAULT false,
+    open_at       tstzmultirange NOT NULL DEFAULT '{}',
+    computed_at   timestamptz NOT NULL DEFAULT now(),
+    run_id        uuid,
+    CONSTRAINT sop_performance_days_pkey PRIMARY KEY (restaurant_id, local_date),
+    CONSTRAINT sop_performance_days_bounds_check CHECK (ends_at > starts_at)
+);
 
 CREATE TABLE sop_ml.sop_performance_trends (
     restaurant_id          uuid NOT NULL,

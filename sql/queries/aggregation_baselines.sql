@@ -15,7 +15,7 @@ WITH last_day AS MATERIALIZED (
                    ORDER BY a.local_date) FILTER (WHERE NOT a.is_closed) AS recent
         FROM last_day AS t
         JOIN sop_ml.sop_performance_aggregates AS a
-            ON a.restaurant_id = t.restaurant_id AND a.grain = 'day'
+            ON a.restaurant_id = t.restaurant_id AND a.grain = 'day' AND a.segment = ''
            AND a.local_date BETWEEN t.local_date - 27 AND t.local_date
         GROUP BY a.restaurant_id, a.metric_name, a.sop_id
     ) AS s

@@ -20,7 +20,7 @@ WITH changed AS (
                RANGE BETWEEN interval '28 days' PRECEDING AND interval '1 day' PRECEDING) AS recent
     FROM island
     JOIN sop_ml.sop_performance_aggregates AS a
-        ON a.restaurant_id = island.restaurant_id AND a.grain = 'day'
+        ON a.restaurant_id = island.restaurant_id AND a.grain = 'day' AND a.segment = ''
        AND a.local_date BETWEEN island.first_date - 28 AND island.last_date
     CROSS JOIN LATERAL (SELECT CASE WHEN a.denominator IS NULL THEN coalesce(a.mean, a.total) ELSE a.rate END) AS level (value)
 ), priced AS (
@@ -56,7 +56,7 @@ WHERE (p.baseline_mean, p.baseline_difference, p.baseline_percent, p.baseline_p_
        p.baseline_verdict, p.business_impact, p.impact_currency, p.roi)
       IS DISTINCT FROM (p.baseline, p.difference, p.percent, p.p_value, p.effect_size, p.verdict, p.impact, p.currency,
                         p.return_on_cost)
-ON CONFLICT (restaurant_id, metric_name, sop_id, grain, bucket_start) DO UPDATE
+ON CONFLICT (restaurant_id, metric_name, sop_id, grain, bucket_start, segment) DO UPDATE
 SET baseline_mean = excluded.baseline_mean, baseline_difference = excluded.baseline_difference,
     baseline_percent = excluded.baseline_percent, baseline_p_value = excluded.baseline_p_value,
     baseline_effect_size = excluded.baseline_effect_size, baseline_verdict = excluded.baseline_verdict,

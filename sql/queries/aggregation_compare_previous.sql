@@ -26,7 +26,7 @@ WITH changed AS (
                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier
     FROM island
     JOIN sop_ml.sop_performance_aggregates AS a
-        ON a.restaurant_id = island.restaurant_id AND a.grain = $4
+        ON a.restaurant_id = island.restaurant_id AND a.grain = $4 AND a.segment = ''
        AND a.bucket_start >= island.first_start - $5::interval - CASE $4 WHEN 'day' THEN interval '2 days'
            WHEN 'week' THEN interval '8 days' WHEN 'month' THEN interval '32 days' WHEN 'quarter' THEN interval '93 days'
            ELSE interval '367 days' END
@@ -49,7 +49,7 @@ WHERE b.bucket_start >= b.first_start
   AND (b.previous_mean, b.previous_difference, b.previous_percent, b.previous_p_value, b.previous_effect_size)
       IS DISTINCT FROM (CASE WHEN p.bucket[8] IS NULL THEN coalesce(p.bucket[5], p.bucket[4]) ELSE p.bucket[9] END,
                         c.difference, c.percent, c.p_value, c.effect_size)
-ON CONFLICT (restaurant_id, metric_name, sop_id, grain, bucket_start) DO UPDATE
+ON CONFLICT (restaurant_id, metric_name, sop_id, grain, bucket_start, segment) DO UPDATE
 SET previous_mean = excluded.previous_mean, previous_difference = excluded.previous_difference,
     previous_percent = excluded.previous_percent, previous_p_value = excluded.previous_p_value,
     previous_effect_size = excluded.previous_effect_size

@@ -7,6 +7,7 @@
     reason = "rows are declared where pgrx reads them"
 )]
 
+mod buckets;
 mod days;
 mod measures;
 mod models;

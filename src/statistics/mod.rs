@@ -1,6 +1,6 @@
 //! Statistics: the states `stats_summary` and `percentile_sketch`, their aggregates and accessors, intervals and tests.
 
-mod aggregate;
+pub(crate) mod aggregate;
 mod percentile_accessors;
 mod percentile_agg;
 mod stats_accessors;

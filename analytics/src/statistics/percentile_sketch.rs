@@ -12,6 +12,7 @@ use super::error::StatisticsError;
 use super::store::Store;
 
 mod codec;
+mod compact;
 
 /// The relative error bound of a sketch that was not told another.
 pub const DEFAULT_RELATIVE_ERROR: f64 = 0.01;
@@ -95,6 +96,9 @@ fn sorted(values: &[f64]) -> Vec<f64> {
 }
 
 impl PercentileSketch {
+    /// So many values are kept exactly.
+    pub const EXACT_VALUES: usize = EXACT_UP_TO;
+
     /// An empty sketch with its own error bound.
     ///
     /// # Errors
@@ -167,6 +171,15 @@ impl PercentileSketch {
         match &mut self.form {
             Form::Buckets(buckets) => Ok(buckets),
             Form::Exact(_) => Err(StatisticsError::Overflow("percentile_sketch")),
+        }
+    }
+
+    /// The values themselves, in the order of arrival, while they are kept exactly.
+    #[must_use]
+    pub fn exact_values(&self) -> Option<&[f64]> {
+        match &self.form {
+            Form::Exact(values) => Some(values),
+            Form::Buckets(_) => None,
         }
     }
 

@@ -58,10 +58,9 @@ impl Store {
             let first = page.number * PAGE;
             page.counts
                 .iter()
-                .zip(first..)
-                .filter(|(count, _)| **count > 0)
-                .map(|(&count, index)| (index, count))
-                .collect::<Vec<_>>()
+                .enumerate()
+                .filter(|(_, count)| **count > 0)
+                .map(move |(slot, &count)| (first + slot as i32, count))
         })
     }
 

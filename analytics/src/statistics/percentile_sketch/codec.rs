@@ -2,15 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Buckets, EXACT_UP_TO, Form, LARGEST_COUNT, MAX_BUCKETS, MAX_COLLAPSES};
+use super::compact::{
+    read_buckets, read_exact, read_number, write_buckets, write_exact, write_number,
+};
+use super::{
+    Buckets, DEFAULT_RELATIVE_ERROR, EXACT_UP_TO, Form, LARGEST_COUNT, MAX_BUCKETS, MAX_COLLAPSES,
+};
 use super::{PercentileSketch, canonical, sorted};
 use crate::codec::{Codec, CodecError, Reader, TextError, TextForm};
 use crate::statistics::json_float::JsonFloat;
 use crate::statistics::store::Store;
 
-/// Forms of layout version 1.
+/// Forms; in layout version 2 with [`OWN_ERROR`] added where the error bound is not the default one.
 const EXACT: u8 = 0;
 const BUCKETS: u8 = 1;
+const OWN_ERROR: u8 = 2;
+
+/// The text form has not changed since the first layout.
+const TEXT_VERSION: u8 = 1;
 
 /// Everything a sketch consists of, not yet checked; these are the keys of the text form.
 #[derive(Serialize, Deserialize)]
@@ -48,7 +57,7 @@ impl From<&PercentileSketch> for Unchecked {
             Form::Buckets(buckets) => (None, Some(UncheckedBuckets::from(&**buckets))),
         };
         Self {
-            version: PercentileSketch::VERSION,
+            version: TEXT_VERSION,
             relative_error: JsonFloat(sketch.target),
             exact,
             buckets,
@@ -203,77 +212,103 @@ fn filled(buckets: &[(i32, u64)]) -> Store {
     store
 }
 
-/// Layout version 1: relative_error as a double and the form as a byte. Exact form: count as u32, the sorted values as
-/// doubles. Bucket form: collapses as u8; counts of -Infinity, zero, Infinity and NaN as u64; min and max as doubles;
-/// then for the negative and for the positive buckets their number as u32 and each as (i32, u64) ascending.
+/// Layout version 2: the form as a byte, then the relative_error as a double unless it is the default one. Exact form:
+/// [`write_exact`] of the sorted values. Bucket form: collapses as u8; counts of -Infinity, zero, Infinity and NaN as numbers
+/// of variable length; min and max as doubles; then [`write_buckets`] of the negative and of the positive ones.
+///
+/// Layout version 1, which is read only: relative_error as a double and the form as a byte. Exact form: count as u32, the
+/// sorted values as doubles. Bucket form: as above with u64 for the counts; then for the negative and for the positive
+/// buckets their number as u32 and each as (i32, u64) ascending.
 impl Codec for PercentileSketch {
     const TYPE_NAME: &'static str = "percentile_sketch";
     const MAGIC: u8 = 0x52;
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.target.to_le_bytes());
+        let form = match self.form {
+            Form::Exact(_) => EXACT,
+            Form::Buckets(_) => BUCKETS,
+        };
+        if self.target.to_bits() == DEFAULT_RELATIVE_ERROR.to_bits() {
+            out.push(form);
+        } else {
+            out.push(form | OWN_ERROR);
+            out.extend_from_slice(&self.target.to_le_bytes());
+        }
         match &self.form {
-            Form::Exact(values) => {
-                out.push(EXACT);
-                out.extend_from_slice(&(values.len() as u32).to_le_bytes());
-                for value in sorted(values) {
-                    out.extend_from_slice(&value.to_le_bytes());
-                }
-            }
+            Form::Exact(values) => write_exact(out, &sorted(values)),
             Form::Buckets(buckets) => {
-                out.push(BUCKETS);
                 out.push(buckets.collapses);
                 for count in [
                     buckets.negative_infinity,
                     buckets.zero,
                     buckets.positive_infinity,
                     buckets.nan,
-                    buckets.min.to_bits(),
-                    buckets.max.to_bits(),
                 ] {
-                    out.extend_from_slice(&count.to_le_bytes());
+                    write_number(out, count);
                 }
+                out.extend_from_slice(&buckets.min.to_le_bytes());
+                out.extend_from_slice(&buckets.max.to_le_bytes());
                 for store in [&buckets.negative, &buckets.positive] {
-                    out.extend_from_slice(&(store.used() as u32).to_le_bytes());
-                    for (index, count) in store.iter() {
-                        out.extend_from_slice(&index.to_le_bytes());
-                        out.extend_from_slice(&count.to_le_bytes());
-                    }
+                    write_buckets(out, store.used(), store.iter());
                 }
             }
         }
     }
 
     fn read(reader: &mut Reader<'_>, version: u8) -> Result<Self, CodecError> {
-        let relative_error = JsonFloat(reader.f64()?);
+        let (form, relative_error) = if version == 1 {
+            let relative_error = reader.f64()?;
+            (reader.u8()?, relative_error)
+        } else {
+            match reader.u8()? {
+                form if form & OWN_ERROR == 0 => (form, DEFAULT_RELATIVE_ERROR),
+                form => {
+                    let own = reader.f64()?;
+                    if own.to_bits() == DEFAULT_RELATIVE_ERROR.to_bits() {
+                        return Err(reader.invalid("the default error bound is not written"));
+                    }
+                    (form & !OWN_ERROR, own)
+                }
+            }
+        };
         let mut unchecked = Unchecked {
             version,
-            relative_error,
+            relative_error: JsonFloat(relative_error),
             exact: None,
             buckets: None,
         };
-        match reader.u8()? {
+        match form {
             EXACT => {
-                let length = reader.length(8)?;
-                let values = (0..length).map(|_| reader.f64().map(JsonFloat));
-                unchecked.exact = Some(values.collect::<Result<_, _>>()?);
+                let values = if version == 1 {
+                    let length = reader.length(8)?;
+                    (0..length)
+                        .map(|_| reader.f64())
+                        .collect::<Result<_, _>>()?
+                } else {
+                    read_exact(reader)?
+                };
+                unchecked.exact = Some(values.into_iter().map(JsonFloat).collect());
             }
             BUCKETS => {
-                let collapses = reader.u8()?;
-                let (negative_infinity, zero) = (reader.u64()?, reader.u64()?);
-                let (positive_infinity, nan) = (reader.u64()?, reader.u64()?);
-                let (min, max) = (JsonFloat(reader.f64()?), JsonFloat(reader.f64()?));
+                let count = |reader: &mut Reader<'_>| match version {
+                    1 => reader.u64(),
+                    _ => read_number(reader),
+                };
+                let store = |reader: &mut Reader<'_>| match version {
+                    1 => read_store(reader),
+                    _ => read_buckets(reader),
+                };
                 unchecked.buckets = Some(UncheckedBuckets {
-                    collapses,
-                    negative_infinity,
-                    zero,
-                    positive_infinity,
-                    nan,
-                    min,
-                    max,
-                    negative: read_store(reader)?,
-                    positive: read_store(reader)?,
+                    collapses: reader.u8()?,
+                    negative_infinity: count(reader)?,
+                    zero: count(reader)?,
+                    positive_infinity: count(reader)?,
+                    nan: count(reader)?,
+                    min: JsonFloat(reader.f64()?),
+                    max: JsonFloat(reader.f64()?),
+                    negative: store(reader)?,
+                    positive: store(reader)?,
                 });
             }
             _ => return Err(reader.invalid("neither the exact nor the bucket form")),
@@ -282,6 +317,7 @@ impl Codec for PercentileSketch {
     }
 }
 
+/// The buckets of layout version 1.
 fn read_store(reader: &mut Reader<'_>) -> Result<Vec<(i32, u64)>, CodecError> {
     let length = reader.length(12)?;
     (0..length)
@@ -300,10 +336,10 @@ impl TextForm for PercentileSketch {
             type_name: Self::TYPE_NAME,
             reason: error.to_string(),
         })?;
-        if unchecked.version == 0 || unchecked.version > Self::VERSION {
+        if unchecked.version != TEXT_VERSION {
             return Err(TextError::Content(CodecError::Version {
                 type_name: Self::TYPE_NAME,
-                newest: Self::VERSION,
+                newest: TEXT_VERSION,
                 found: unchecked.version,
             }));
         }
