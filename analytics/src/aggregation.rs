@@ -23,10 +23,10 @@ pub const MIN_VERDICT_DAYS: usize = 7;
 const BASELINE_CONFIDENCE: f64 = 0.95;
 
 /// The median absolute deviation of normal data times this estimates the standard deviation.
-const MAD_TO_STDDEV: f64 = 1.482_602_218_505_602;
+pub(crate) const MAD_TO_STDDEV: f64 = 1.482_602_218_505_602;
 
 /// The mean absolute deviation of normal data times this estimates the standard deviation.
-const MEAN_DEVIATION_TO_STDDEV: f64 = 1.253_314_137_315_500_1;
+pub(crate) const MEAN_DEVIATION_TO_STDDEV: f64 = 1.253_314_137_315_500_1;
 
 /// Count, mean and sample standard deviation of a period's measurements.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -244,7 +244,7 @@ fn prediction_error(stddev: f64, n: usize) -> f64 {
 }
 
 /// The median; sorts the values. `None` when there are none.
-fn median(values: &mut [f64]) -> Option<f64> {
+pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let low = values.get(values.len().checked_sub(1)? / 2)?;
     let high = values.get(values.len() / 2)?;
