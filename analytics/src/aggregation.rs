@@ -200,18 +200,31 @@ pub fn rolling_median(periods: &[f64]) -> Option<Baseline> {
     } else {
         MEAN_DEVIATION_TO_STDDEV * deviations.iter().sum::<f64>() / n as f64
     };
-    let reach =
-        t_two_sided_critical(BASELINE_CONFIDENCE, n as f64 - 1.0) * prediction_error(stddev, n);
-    Some(Baseline {
+    let plain = Baseline {
         value,
-        lower: value - reach,
-        upper: value + reach,
+        lower: value,
+        upper: value,
         stddev,
         n,
-    })
+    };
+    Some(plain.moved(value, stddev))
 }
 
 impl Baseline {
+    /// The same number of periods around another centre, with another spread.
+    #[must_use]
+    pub fn moved(&self, value: f64, stddev: f64) -> Self {
+        let reach = t_two_sided_critical(BASELINE_CONFIDENCE, self.n as f64 - 1.0)
+            * prediction_error(stddev, self.n);
+        Self {
+            value,
+            lower: value - reach,
+            upper: value + reach,
+            stddev,
+            n: self.n,
+        }
+    }
+
     /// Compares a period with this baseline: a t test of one new observation against the spread between periods, which
     /// is also the unit of the effect size. `None` when the value is not finite.
     #[must_use]

@@ -6,8 +6,8 @@
 //! Here the variance of a period is the sum of both:
 //!
 //! - sampling: `p (1 - p) / n` for rates, `s² / n` for measurements, the expected count for counts;
-//! - between periods: what is left of the robust spread of recent periods after their average sampling variance is taken
-//!   off, never below 0 (method of moments);
+//! - between periods: what is left of the robust spread of recent periods after their sampling variances are taken off,
+//!   never below 0;
 //! - the error of the centre itself, inflated by `(1 + r) / (1 - r)` for an autocorrelation r of neighbouring periods
 //!   (Kish's design effect of an AR(1) series), which also lowers the degrees of freedom.
 //!
@@ -25,7 +25,7 @@ mod usual;
 pub use calendar::{Grain, last_year, previous_period};
 pub use pair::{Spread, compare_pair};
 pub use series::{ComparedBucket, SeriesError, compare_series};
-pub use usual::{MIN_TRIALS, Usual};
+pub use usual::{MIN_TRIALS, Usual, compare_with_stored, word};
 
 /// A difference smaller than this share of the reference is none, however certain it is.
 pub const MIN_RELATIVE_DIFFERENCE: f64 = 0.01;

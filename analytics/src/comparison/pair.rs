@@ -1,6 +1,6 @@
 //! Two periods against each other.
 
-use super::usual::{MIN_TRIALS, Usual, design_effect};
+use super::usual::{EFFICIENCY, MIN_TRIALS, Usual, design_effect};
 use super::{ALPHA, Bucket, Finding, Kind, Standing, finite};
 use crate::aggregation::{
     MIN_VERDICT_DAYS, Moments, Proportion, compare_counts, compare_means, compare_rates,
@@ -91,7 +91,7 @@ pub fn compare_pair(
             Between {
                 current: of_period(days.0, own),
                 reference: of_period(days.1, others),
-                freedom: (spread.n / design_effect(spread.autocorrelation) - 1.0).max(1.0),
+                freedom: (EFFICIENCY * spread.n / design_effect(spread.autocorrelation)).max(1.0),
             }
         }
         _ => return Some(finding),

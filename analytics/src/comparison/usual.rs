@@ -2,7 +2,9 @@
 
 use super::predictive::{MOST_EXACT_TRIALS, count_tails, rate_tails, two_sided};
 use super::{ALPHA, Bucket, Finding, Kind, Standing, finite};
-use crate::aggregation::{MIN_BASELINE_DAYS, MIN_VERDICT_DAYS, median, rolling_median};
+use crate::aggregation::{
+    MAD_TO_STDDEV, MIN_BASELINE_DAYS, MIN_VERDICT_DAYS, Verdict, median, rolling_median,
+};
 use crate::statistics::special::{normal_upper_quantile, t_two_sided, t_two_sided_critical};
 
 /// A rate of fewer trials than this has no verdict.
@@ -17,6 +19,9 @@ const SPARSE_EVENTS: f64 = 10.0;
 
 /// Autocorrelations beyond this cannot be told from it by a few weeks of data.
 const LARGEST_AUTOCORRELATION: f64 = 0.8;
+
+/// The median absolute deviation of n normal values is as exact as a standard deviation from this share of them.
+pub(super) const EFFICIENCY: f64 = 0.37;
 
 /// As many degrees of freedom as make no difference to infinitely many.
 const MANY: f64 = 1e6;
@@ -41,6 +46,8 @@ pub struct Usual {
     within: f64,
     /// Degrees of freedom of `within`.
     within_freedom: f64,
+    /// Whether the spread comes from the median absolute deviation.
+    is_robust: bool,
     /// All trials or events, for how far a rate can be from 0 and 1.
     size: f64,
 }
@@ -73,17 +80,18 @@ impl Usual {
             autocorrelation: autocorrelation(&levels),
             within: f64::NAN,
             within_freedom: 0.0,
+            is_robust: true,
             size: 0.0,
         };
         match kind {
-            Kind::Measurement => usual.of_measurements(&buckets),
-            Kind::Rate => usual.of_rates(&buckets),
+            Kind::Measurement => usual.of_measurements(&buckets, &levels),
+            Kind::Rate => usual.of_rates(&buckets, &levels),
             Kind::Count => usual.of_counts(&levels),
         }
         usual.between.is_finite().then_some(usual)
     }
 
-    fn of_measurements(&mut self, buckets: &[Bucket]) {
+    fn of_measurements(&mut self, buckets: &[Bucket], levels: &[f64]) {
         let (mut squares, mut freedom) = (0.0, 0.0);
         for bucket in buckets
             .iter()
@@ -96,16 +104,34 @@ impl Usual {
             self.within = squares / freedom;
             self.within_freedom = freedom;
         }
-        let sampling = if self.within.is_finite() {
-            let sum: f64 = buckets.iter().map(|b| self.within / b.n.max(1.0)).sum();
-            sum / self.n as f64
+        let within = if self.within.is_finite() {
+            self.within
         } else {
             0.0
         };
-        self.between = (self.stddev.powi(2) - sampling).max(0.0);
+        self.between = self.robust_between(levels, buckets.iter().map(|b| within / b.n.max(1.0)));
     }
 
-    fn of_rates(&mut self, buckets: &[Bucket]) {
+    /// The variance between periods for which half of the periods lie within 0.6745 of their own standard deviations from
+    /// the centre, sampling and this variance together: the median of `(1.4826 d)² − s²` over deviations d and sampling
+    /// variances s² (Paule and Mandel's equation with the median in place of the mean). Where more than half of the periods
+    /// agree exactly: the square of the spread less the mean sampling variance.
+    fn robust_between(&self, levels: &[f64], sampling: impl Iterator<Item = f64> + Clone) -> f64 {
+        let deviations = levels.iter().map(|level| (level - self.centre).abs());
+        let exact = deviations.clone().filter(|d| *d == 0.0).count();
+        let between = if 2 * exact > self.n {
+            self.stddev.powi(2) - sampling.sum::<f64>() / self.n as f64
+        } else {
+            let mut excess: Vec<f64> = deviations
+                .zip(sampling)
+                .map(|(d, s)| (MAD_TO_STDDEV * d).powi(2) - s)
+                .collect();
+            median(&mut excess).unwrap_or(f64::NAN)
+        };
+        between.max(0.0)
+    }
+
+    fn of_rates(&mut self, buckets: &[Bucket], levels: &[f64]) {
         let mut trials: Vec<f64> = buckets.iter().map(|b| b.denominator).collect();
         let all: f64 = trials.iter().sum();
         let squares: f64 = trials.iter().map(|n| n * n).sum();
@@ -113,10 +139,11 @@ impl Usual {
         self.size = all;
         if typical >= SPARSE_TRIALS {
             let p = self.centre;
-            let sampling: f64 = buckets.iter().map(|b| p * (1.0 - p) / b.denominator).sum();
-            self.between = (self.stddev.powi(2) - sampling / self.n as f64).max(0.0);
+            let sampling = buckets.iter().map(|b| p * (1.0 - p) / b.denominator);
+            self.between = self.robust_between(levels, sampling);
             return;
         }
+        self.is_robust = false;
         let successes: f64 = buckets.iter().map(Bucket::successes).sum();
         let p = successes / all;
         // Moments of proportions of unequal sizes: the weighted squares exceed those of pure sampling by
@@ -141,6 +168,7 @@ impl Usual {
         self.size = levels.iter().sum();
         let mut expected = self.centre;
         if self.centre < SPARSE_EVENTS {
+            self.is_robust = false;
             expected = self.size / n;
             let squares: f64 = levels.iter().map(|v| (v - expected).powi(2)).sum();
             self.centre = expected;
@@ -155,10 +183,17 @@ impl Usual {
         design_effect(self.autocorrelation)
     }
 
-    /// Degrees of freedom of the spread between periods.
+    /// Degrees of freedom of the spread between periods: effective periods less one, or 37 % of them where the spread is a
+    /// median absolute deviation.
     #[must_use]
     pub fn freedom(&self) -> f64 {
-        (self.n as f64 / self.design_effect() - 1.0).max(1.0)
+        let effective = self.n as f64 / self.design_effect();
+        let freedom = if self.is_robust {
+            EFFICIENCY * effective
+        } else {
+            effective - 1.0
+        };
+        freedom.max(1.0)
     }
 
     /// The sampling variance that a period like this has if nothing has changed; 0 where it is not known.
@@ -302,5 +337,139 @@ fn autocorrelation(levels: &[f64]) -> f64 {
         r.clamp(0.0, LARGEST_AUTOCORRELATION)
     } else {
         0.0
+    }
+}
+
+/// Compares a bucket with a stored baseline: a value, the spread of a period where there is one (a target has none), and the
+/// number of periods behind it. As [`Usual::compare`], with the bucket's own measurements for its sampling error.
+///
+/// `None` when the level or the value is missing or not finite.
+#[must_use]
+pub fn compare_with_stored(
+    bucket: &Bucket,
+    value: f64,
+    stddev: Option<f64>,
+    n: Option<f64>,
+) -> Option<Finding> {
+    if !value.is_finite() {
+        return None;
+    }
+    let kind = bucket.kind();
+    let periods = n.filter(|_| stddev.is_some()).unwrap_or(MANY);
+    let trials = if kind == Kind::Rate {
+        bucket.denominator * periods
+    } else {
+        0.0
+    };
+    let mut usual = Usual {
+        kind,
+        n: periods.clamp(1.0, MANY) as usize,
+        centre: value,
+        stddev: stddev.unwrap_or(0.0),
+        between: 0.0,
+        autocorrelation: 0.0,
+        within: f64::NAN,
+        within_freedom: 0.0,
+        is_robust: false,
+        size: trials,
+    };
+    if bucket.n >= 2.0 && bucket.stddev.is_finite() {
+        usual.within = bucket.stddev.powi(2);
+        usual.within_freedom = bucket.n - 1.0;
+    }
+    usual.between = (usual.stddev.powi(2) - usual.sampling(bucket)).max(0.0);
+    if !usual.between.is_finite() {
+        return None;
+    }
+    let mut finding = usual.compare(bucket)?;
+    // One measurement says nothing about its own error, and a target nothing about the spread.
+    if kind == Kind::Measurement && stddev.is_none() && bucket.n < 2.0 {
+        finding.standing = Standing::Insufficient;
+    }
+    Some(finding)
+}
+
+/// The word for a comparison: `standing` as [`Standing::code`], the difference, the p-value that decides, and which way is good.
+/// `None` without a difference; `insufficient_data`; `no_difference` when the difference is immaterial or p is 0.05 or more;
+/// else higher or lower, better or worse. Without a p-value a material difference counts.
+#[must_use]
+pub fn word(
+    standing: i32,
+    difference: f64,
+    p_value: Option<f64>,
+    higher_is_better: Option<bool>,
+) -> Option<&'static str> {
+    if !difference.is_finite() {
+        return None;
+    }
+    let verdict = if standing < Standing::Immaterial.code() {
+        Verdict::InsufficientData
+    } else if standing < Standing::Material.code() || p_value.is_some_and(|p| p >= ALPHA) {
+        Verdict::NoDifference
+    } else if difference > 0.0 {
+        Verdict::Higher
+    } else {
+        Verdict::Lower
+    };
+    Some(verdict.as_str(higher_is_better))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(n: f64, mean: f64, stddev: f64) -> Bucket {
+        Bucket {
+            day: 0,
+            days: 1.0,
+            n,
+            total: f64::NAN,
+            mean,
+            stddev,
+            numerator: f64::NAN,
+            denominator: f64::NAN,
+            is_closed: false,
+            is_running: false,
+        }
+    }
+
+    #[test]
+    fn a_target_is_judged_by_the_measurements_alone() {
+        let day = bucket(16.0, 12.0, 2.0);
+        let found = compare_with_stored(&day, 10.0, None, None).unwrap();
+        // t = 2 / (2 / 4) with 15 degrees of freedom.
+        assert!(
+            (found.p_value.unwrap() - 0.001_159_142_148).abs() < 1e-6,
+            "{found:?}"
+        );
+        assert_eq!(found.standing, Standing::Material);
+        let one = compare_with_stored(&bucket(1.0, 12.0, f64::NAN), 10.0, None, None).unwrap();
+        assert_eq!(one.standing, Standing::Insufficient);
+        let rate = Bucket {
+            numerator: 3.0,
+            denominator: 4.0,
+            ..bucket(4.0, f64::NAN, f64::NAN)
+        };
+        let found = compare_with_stored(&rate, 0.9, None, None).unwrap();
+        assert_eq!(found.standing, Standing::Insufficient);
+        assert_eq!(compare_with_stored(&rate, f64::NAN, None, None), None);
+    }
+
+    #[test]
+    fn a_stored_spread_counts() {
+        let day = bucket(16.0, 12.0, 2.0);
+        let found = compare_with_stored(&day, 10.0, Some(3.0), Some(28.0)).unwrap();
+        assert!(found.p_value.unwrap() > 0.3, "{found:?}");
+    }
+
+    #[test]
+    fn words() {
+        assert_eq!(word(2, 1.0, Some(0.01), None), Some("higher"));
+        assert_eq!(word(2, -1.0, Some(0.01), Some(false)), Some("better"));
+        assert_eq!(word(2, -1.0, None, None), Some("lower"));
+        assert_eq!(word(2, 1.0, Some(0.05), None), Some("no_difference"));
+        assert_eq!(word(1, 1.0, Some(0.0), None), Some("no_difference"));
+        assert_eq!(word(0, 1.0, Some(0.0), None), Some("insufficient_data"));
+        assert_eq!(word(2, f64::NAN, Some(0.0), None), None);
     }
 }
