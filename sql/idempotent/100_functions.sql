@@ -158,6 +158,22 @@ $function$;
 COMMENT ON FUNCTION sop_ml_storage.announce_alert() IS
 'Row trigger of sop_alerts: announces an alert that is new, worse, or raised again after its cooldown on channel sop_ml_alerts as a JSON object (alert_id, severity); the rest is read from the table, under its policies.';
 
+-- Who shared, and since when, decides who is in a peer group: nobody but operators can date it back.
+CREATE OR REPLACE FUNCTION sop_ml_storage.date_opt_in() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    IF (SELECT c.identity_source FROM sop_ml.caller() AS c) = 'unrestricted' THEN
+        RETURN NEW;
+    END IF;
+    NEW.opt_in_changed_at := CASE WHEN NEW.cross_restaurant_opt_in = OLD.cross_restaurant_opt_in THEN OLD.opt_in_changed_at
+                                  ELSE now() END;
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.date_opt_in() IS
+'Row trigger of sop_restaurants: opt_in_changed_at is when cross_restaurant_opt_in was changed, whatever a tenant writes there.';
+
 CREATE OR REPLACE FUNCTION sop_ml_storage.set_updated_at() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $function$
@@ -186,7 +202,7 @@ GRANT EXECUTE ON FUNCTION sop_ml_storage.is_restoring() TO sop_ml_definer;
 REVOKE ALL ON FUNCTION sop_ml_storage.log_dirty_rows(),
     sop_ml_storage.refuse_time_series_key_change(), sop_ml_storage.refuse_audit_change(),
     sop_ml_storage.set_personalization_flag(), sop_ml_storage.follow_privacy_preference(),
-    sop_ml_storage.announce_alert(), sop_ml_storage.set_updated_at() FROM PUBLIC;
+    sop_ml_storage.announce_alert(), sop_ml_storage.date_opt_in(), sop_ml_storage.set_updated_at() FROM PUBLIC;
 -- Least privilege: the definer has the few rights of 400_grants.sql, unlike the superuser who installs.
 ALTER FUNCTION sop_ml_storage.log_dirty_rows() OWNER TO sop_ml_definer;
 ALTER FUNCTION sop_ml_storage.set_personalization_flag() OWNER TO sop_ml_definer;

@@ -50,6 +50,9 @@ CREATE OR REPLACE TRIGGER sop_ml_announce AFTER INSERT ON sop_ml.sop_alerts
 CREATE OR REPLACE TRIGGER sop_ml_announce_again AFTER UPDATE OF announced_at ON sop_ml.sop_alerts
     FOR EACH ROW WHEN (NEW.announced_at > OLD.announced_at) EXECUTE FUNCTION sop_ml_storage.announce_alert();
 
+CREATE OR REPLACE TRIGGER sop_ml_opt_in BEFORE UPDATE OF cross_restaurant_opt_in, opt_in_changed_at ON sop_ml.sop_restaurants
+    FOR EACH ROW EXECUTE FUNCTION sop_ml_storage.date_opt_in();
+
 DO $updated_at$
 DECLARE
     table_name name;

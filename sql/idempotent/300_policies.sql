@@ -45,6 +45,8 @@ BEGIN
             -- Computed baselines are the analysts', targets the managers'.
             ('sop_performance_baselines', false, 'analyst', 'analyst', 'analyst',
                 $rule$(NOT is_target OR sop_ml.has_access('manager'))$rule$),
+            -- Written by the operator's run and by nobody else.
+            ('sop_peer_benchmarks',       false, 'owner',   'owner',   'owner',   'false'),
             ('sop_time_series_data',      false, 'staff',   'analyst', 'analyst', NULL),
             ('sop_time_series_patterns',  false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_time_series_forecasts', false, 'analyst', 'analyst', 'analyst', NULL),

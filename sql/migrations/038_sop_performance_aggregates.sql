@@ -253,39 +253,29 @@ CREATE UNIQUE INDEX sop_performance_baselines_current_key
     ON sop_ml.sop_performance_baselines (restaurant_id, metric_name, sop_id, grain, method, segment)
     INCLUDE (baseline_value, stddev, n) WHERE is_current;
 
--- Figures of a group of restaurants that share what they learn, for one calendar month: made once by the operator's run and
--- never again, so that nobody learns anything from who joins or leaves. Without a tenant key, out of reach of tenants:
--- benchmark_against_peers() reads it for those who are in it.
-CREATE TABLE sop_ml_storage.peer_statistics (
-    kind        text NOT NULL,
-    metric_name text NOT NULL,
-    month       date NOT NULL,
-    measures    text NOT NULL,
-    restaurants bigint NOT NULL,
-    quartile_1  float8 NOT NULL,
-    median      float8 NOT NULL,
-    quartile_3  float8 NOT NULL,
-    computed_at timestamptz NOT NULL DEFAULT now(),
-    run_id      uuid,
-    CONSTRAINT peer_statistics_pkey PRIMARY KEY (kind, metric_name, month),
-    CONSTRAINT peer_statistics_measures_check CHECK (measures IN ('measurement', 'rate', 'count')),
-    CONSTRAINT peer_statistics_month_check CHECK (date_part('day', month) = 1),
-    CONSTRAINT peer_statistics_restaurants_check CHECK (restaurants >= 5)
-);
-
--- Where each of these restaurants stood among the others.
-CREATE TABLE sop_ml_storage.peer_ranks (
+-- Where a restaurant stood among the restaurants of its kind that share what they learn, in one calendar month, and the figures
+-- of that group: rounded, made once by the operator's run and never again, so that nobody learns anything from who joins or
+-- leaves. Each member has a row of its own, so no tenant ever reads a row of another.
+CREATE TABLE sop_ml.sop_peer_benchmarks (
     restaurant_id   uuid NOT NULL,
     metric_name     text NOT NULL,
     month           date NOT NULL,
     kind            text NOT NULL,
+    measures        text NOT NULL,
     value           float8 NOT NULL,
     percentile_rank float8 NOT NULL,
-    CONSTRAINT peer_ranks_pkey PRIMARY KEY (restaurant_id, metric_name, month),
-    CONSTRAINT peer_ranks_restaurant_fkey FOREIGN KEY (restaurant_id)
-        REFERENCES sop_ml.sop_restaurants (restaurant_id) ON DELETE CASCADE,
-    CONSTRAINT peer_ranks_statistics_fkey FOREIGN KEY (kind, metric_name, month)
-        REFERENCES sop_ml_storage.peer_statistics (kind, metric_name, month) ON DELETE CASCADE,
-    CONSTRAINT peer_ranks_percentile_rank_check CHECK (percentile_rank BETWEEN 0 AND 100)
+    peers           bigint NOT NULL,
+    quartile_1      float8 NOT NULL,
+    median          float8 NOT NULL,
+    quartile_3      float8 NOT NULL,
+    computed_at     timestamptz NOT NULL DEFAULT now(),
+    run_id          uuid,
+    CONSTRAINT sop_peer_benchmarks_pkey PRIMARY KEY (restaurant_id, metric_name, month),
+    CONSTRAINT sop_peer_benchmarks_restaurant_fkey FOREIGN KEY (restaurant_id)
+        REFERENCES sop_ml.sop_restaurants (restaurant_id),
+    CONSTRAINT sop_peer_benchmarks_measures_check CHECK (measures IN ('measurement', 'rate', 'count')),
+    CONSTRAINT sop_peer_benchmarks_percentile_rank_check CHECK (percentile_rank BETWEEN 0 AND 100),
+    CONSTRAINT sop_peer_benchmarks_peers_check CHECK (peers >= 0)
 );
-CREATE INDEX peer_ranks_statistics_idx ON sop_ml_storage.peer_ranks (kind, metric_name, month);
+-- Whether a group has its figures already.
+CREATE INDEX sop_peer_benchmarks_group_idx ON sop_ml.sop_peer_benchmarks (month, kind, metric_name);

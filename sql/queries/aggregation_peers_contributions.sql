@@ -22,6 +22,6 @@ FROM (
     GROUP BY r.kind, d.metric_name, span.month, r.restaurant_id
 ) AS m
 WHERE m.value > '-Infinity' AND m.value < 'Infinity'
-  AND NOT EXISTS (SELECT FROM sop_ml_storage.peer_statistics AS s
+  AND NOT EXISTS (SELECT FROM sop_ml.sop_peer_benchmarks AS s
                   WHERE s.kind = m.kind AND s.metric_name = m.metric_name AND s.month = m.month)
 ORDER BY m.kind, m.metric_name, m.measures, m.restaurant_id

@@ -15,6 +15,7 @@ WITH wanted (relation, name, enabled) AS (
            ('sop_privacy_preferences', 'sop_ml_privacy_follow', 'O'),
            ('sop_privacy_preferences', 'sop_ml_privacy_truncate', 'O'),
            ('sop_alerts', 'sop_ml_announce', 'O'),
+           ('sop_restaurants', 'sop_ml_opt_in', 'O'),
            ('sop_restaurant_members', 'sop_restaurant_members_changed', 'O'),
            ('sop_restaurant_members', 'sop_ml_role_claim', 'O'),
            ('sop_audit_log', 'sop_ml_chain', 'O'),

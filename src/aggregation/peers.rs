@@ -1,7 +1,7 @@
 //! Peer groups: figures over restaurants of the same kind that share what they learn.
 //!
-//! The operator's run makes the figures of a month once; see docs/benchmarking.md for why. Tenants read them through
-//! `benchmark_against_peers`, which never touches a row of another restaurant.
+//! The operator's run makes the figures of a month once and writes each member a row of its own; see docs/benchmarking.md
+//! for why. Tenants read that row, under row-level security: nothing that they call touches a row of another restaurant.
 
 use pgrx::Uuid;
 use pgrx::datum::Date;
@@ -20,7 +20,6 @@ use crate::{sql, tenancy};
 
 const CONTRIBUTIONS: &str = include_str!("../../sql/queries/aggregation_peers_contributions.sql");
 const STORE: &str = include_str!("../../sql/queries/aggregation_peers_store.sql");
-const STORE_RANKS: &str = include_str!("../../sql/queries/aggregation_peers_store_ranks.sql");
 const IS_SHARING: &str = include_str!("../../sql/queries/benchmark_is_sharing.sql");
 const READ: &str = include_str!("../../sql/queries/benchmark_read.sql");
 
@@ -122,24 +121,21 @@ fn is_sharing(restaurant: Uuid) -> PgResult<bool> {
     Ok(answer == Some(true))
 }
 
-/// The caller may ask about this restaurant, which has been checked; the figures lie where no tenant may look.
 fn standings(
     restaurant: Uuid,
     metric_name: Option<&str>,
     day: Option<Date>,
 ) -> PgResult<Vec<Standing>> {
     let arguments = [restaurant.into(), metric_name.into(), day.into()];
-    tenancy::privileged(|| {
-        sql::select(READ, &arguments, |row| {
-            Ok(Standing {
-                metric: row.required(1)?,
-                month: row.required(2)?,
-                measures: row.required(3)?,
-                value: row.required(4)?,
-                percentile_rank: row.required(5)?,
-                peers: row.required(6)?,
-                quartiles: [row.required(7)?, row.required(8)?, row.required(9)?],
-            })
+    sql::select(READ, &arguments, |row| {
+        Ok(Standing {
+            metric: row.required(1)?,
+            month: row.required(2)?,
+            measures: row.required(3)?,
+            value: row.required(4)?,
+            percentile_rank: row.required(5)?,
+            peers: row.required(6)?,
+            quartiles: [row.required(7)?, row.required(8)?, row.required(9)?],
         })
     })
 }
@@ -169,114 +165,91 @@ pub(super) fn refresh(days: &Days, run: Uuid) -> PgResult<usize> {
             value: row.required(6)?,
         })
     })?;
-    let mut figures = Figures::default();
+    let mut told = Told::default();
+    let mut groups = 0;
     // One restaurant may call a rate what another calls a measurement: the kind of figure divides groups, and the largest
     // has the name.
     for named in contributions.chunk_by(|a, b| (&a.kind, &a.metric) == (&b.kind, &b.metric)) {
         let largest = named
             .chunk_by(|a, b| a.measures == b.measures)
-            .max_by_key(|group| group.len());
-        figures.add(largest.unwrap_or_default());
+            .max_by_key(|group| group.len())
+            .unwrap_or_default();
+        groups += usize::from(told.add(largest));
     }
-    let groups = figures.kinds.len();
     if groups > 0 {
-        figures.store(run)?;
+        told.store(run)?;
     }
     Ok(groups)
 }
 
-/// Figures of groups and the places of their members, as the array parameters of statements.
+/// What members are told, as the array parameters of the statement that stores it.
 #[derive(Default)]
-struct Figures {
-    kinds: Vec<String>,
+struct Told {
+    restaurants: Vec<Uuid>,
     metrics: Vec<String>,
     months: Vec<Date>,
+    kinds: Vec<String>,
     measures: Vec<String>,
-    counts: Vec<i64>,
-    quartiles: [Vec<f64>; 3],
-    members: Vec<Uuid>,
-    member_metrics: Vec<String>,
-    member_months: Vec<Date>,
-    member_kinds: Vec<String>,
     values: Vec<f64>,
     ranks: Vec<f64>,
+    peers: Vec<i64>,
+    quartiles: [Vec<f64>; 3],
 }
 
-impl Figures {
+impl Told {
     /// Adds a group, if everybody in it has enough others.
-    fn add(&mut self, group: &[Contribution]) {
-        let Some(first) = group.first() else {
-            return;
-        };
+    fn add(&mut self, group: &[Contribution]) -> bool {
         if group.len() <= MIN_PEERS {
-            return;
+            return false;
         }
         let raw: Vec<f64> = group.iter().map(|member| member.value).collect();
         let sorted = bounded(&raw);
-        let found: Vec<f64> = PEER_QUANTILES
+        let figures: Vec<f64> = PEER_QUANTILES
             .iter()
             .filter_map(|q| quantile(&sorted, *q))
             .map(rounded)
             .collect();
-        let [low, middle, high] = found.as_slice() else {
-            return;
-        };
-        for (column, value) in self.quartiles.iter_mut().zip([low, middle, high]) {
-            column.push(*value);
+        if figures.len() != PEER_QUANTILES.len() {
+            return false;
         }
-        self.kinds.push(first.kind.clone());
-        self.metrics.push(first.metric.clone());
-        self.months.push(first.month);
-        self.measures.push(first.measures.clone());
-        // The others of any one of them.
-        self.counts.push(round_down(group.len() - 1) as i64);
         for (place, member) in group.iter().enumerate() {
-            let others: Vec<f64> = raw
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != place)
-                .map(|(_, value)| *value)
-                .collect();
+            let mut others = raw.clone();
+            others.remove(place);
             let Some(rank) = percentile_rank(member.value, &others) else {
-                continue;
+                return false;
             };
-            self.members.push(member.restaurant);
-            self.member_metrics.push(member.metric.clone());
-            self.member_months.push(member.month);
-            self.member_kinds.push(member.kind.clone());
+            self.restaurants.push(member.restaurant);
+            self.metrics.push(member.metric.clone());
+            self.months.push(member.month);
+            self.kinds.push(member.kind.clone());
+            self.measures.push(member.measures.clone());
             self.values.push(member.value);
             self.ranks.push(rank);
+            self.peers.push(round_down(others.len()) as i64);
+            for (column, figure) in self.quartiles.iter_mut().zip(&figures) {
+                column.push(*figure);
+            }
         }
+        true
     }
 
     fn store(self, run: Uuid) -> PgResult<()> {
         let [low, middle, high] = self.quartiles;
-        sql::execute(
-            STORE,
-            &[
-                run.into(),
-                self.kinds.into(),
-                self.metrics.into(),
-                self.months.into(),
-                self.measures.into(),
-                self.counts.into(),
-                low.into(),
-                middle.into(),
-                high.into(),
-            ],
-        )?;
-        sql::execute(
-            STORE_RANKS,
-            &[
-                self.members.into(),
-                self.member_metrics.into(),
-                self.member_months.into(),
-                self.member_kinds.into(),
-                self.values.into(),
-                self.ranks.into(),
-            ],
-        )
-        .map(|_| ())
+        let arguments = [
+            run.into(),
+            self.restaurants.into(),
+            self.metrics.into(),
+            self.months.into(),
+            self.kinds.into(),
+            self.measures.into(),
+            self.values.into(),
+            self.ranks.into(),
+            self.peers.into(),
+            low.into(),
+            middle.into(),
+            high.into(),
+        ];
+        sql::execute(STORE, &arguments).map(|_| ())
     }
 }
 
