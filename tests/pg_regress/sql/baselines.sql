@@ -65,14 +65,19 @@ FROM (
         WHERE restaurant_id = :house AND grain = 'day' AND baseline_adjusted_p_value IS NOT NULL
     ) AS ranked
 ) AS adjusted;
--- Asked again, nothing is written; recomputing an old stretch changes nothing that follows.
-SELECT step, rows_out FROM run_daily_ml_aggregation(:house, '2030-01-01') WHERE step = 'compare';
+-- Recomputing an old stretch changes nothing that follows, and rows whose comparisons stay what they were are not written.
 CREATE TEMP VIEW content AS
 SELECT md5(string_agg((to_jsonb(a) - 'computed_at' - 'run_id')::text, '' ORDER BY metric_name, sop_id, grain, bucket_start)) AS md5
 FROM sop_performance_aggregates AS a WHERE restaurant_id = :house;
 SELECT md5 AS before FROM content \gset
+CREATE TEMP TABLE place AS
+SELECT ctid AS at, metric_name, sop_id, bucket_start FROM sop_performance_aggregates
+WHERE restaurant_id = :house AND grain = 'day' AND local_date NOT BETWEEN '2025-06-10' AND '2025-06-12';
 SELECT aggregate_performance(:house, '2025-06-10', '2025-06-12') > 0 AS recomputed;
 SELECT md5 = :'before' AS unchanged FROM content;
+SELECT count(*) FILTER (WHERE a.ctid = p.at) > 400 AS in_place, count(*) FILTER (WHERE a.ctid <> p.at) AS written
+FROM place AS p JOIN sop_performance_aggregates AS a USING (metric_name, sop_id, bucket_start)
+WHERE a.restaurant_id = :house AND a.grain = 'day';
 
 -- Every method. Weekdays differ by two minutes each; the last day counts doubly, so the medians are not moved.
 SELECT method, compute_baselines(:house, method, '2026-03-01', options::jsonb) AS versions
