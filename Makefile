@@ -11,7 +11,7 @@ SHELL := /bin/bash
 SUITES := analytics pgrx regress e2e
 # Test files of pgrx-tests/tests that have a quick form and full figures.
 TORTURE := $(addprefix --test ,attack_functions attack_leaky attack_relations audit_chain crash dump_matrix forged_tokens \
-    hostile_values host_links job_queue pgbouncer privacy_race promotion standby)
+    hostile_values host_links job_queue pgbouncer privacy_race promotion roll_up_concurrency standby)
 
 .PHONY: help
 help: ## list the targets

@@ -50,7 +50,7 @@ SELECT r.name AS restaurant, coalesce(p.title, '(whole restaurant)') AS procedur
 FROM sop_ml.sop_performance_aggregates AS a
 JOIN generated_restaurant AS r USING (restaurant_id)
 LEFT JOIN named_procedure AS p USING (restaurant_id, sop_id)
-WHERE a.grain = 'day' AND a.local_date = :'day' AND a.baseline_verdict IS NOT NULL
+WHERE a.grain = 'day' AND a.segment = '' AND a.local_date = :'day' AND a.baseline_verdict IS NOT NULL
   AND a.baseline_verdict <> 'insufficient_data' AND a.n >= 5;
 SELECT CASE count(*) WHEN 0 THEN format('Nothing was measured on %s that could be compared.', :'day')
        ELSE format('On %s, %s of %s series with five or more measurements differed from their last four weeks (about %s would by '
@@ -203,7 +203,7 @@ WITH yearly AS (
     SELECT substr(r.name, 7) AS business, date_part('year', a.local_date) AS year, a.n, a.mean
     FROM sop_ml.sop_performance_aggregates AS a
     JOIN sop_ml.sop_restaurants AS r USING (restaurant_id)
-    WHERE r.kind = 'inspected' AND r.name LIKE 'real: %' AND a.metric_name = 'inspection_score' AND a.grain = 'year'
+    WHERE r.kind = 'inspected' AND r.name LIKE 'real: %' AND a.metric_name = 'inspection_score' AND a.grain = 'year' AND a.segment = ''
       AND a.n > 0
 ), series AS (
     SELECT business, count(*) AS years, sum(n) AS inspections, array_agg(mean ORDER BY year) AS means,
@@ -244,7 +244,7 @@ SELECT date_part('hour', a.bucket_start AT TIME ZONE r.time_zone)::int AS hour, 
        sop_ml.approx_percentile(0.9, sop_ml.rollup(a.percentile_state::sop_ml.percentile_sketch)) AS p90
 FROM sop_ml.sop_performance_aggregates AS a
 JOIN sop_ml.sop_restaurants AS r USING (restaurant_id)
-WHERE r.name = 'real: deliveries' AND a.metric_name = 'step_duration_minutes' AND a.grain = 'hour'
+WHERE r.name = 'real: deliveries' AND a.metric_name = 'step_duration_minutes' AND a.grain = 'hour' AND a.segment = ''
 GROUP BY 1;
 SELECT coalesce(format('Promise guests %s minutes at %s o''clock and %s minutes at %s o''clock: nine of ten deliveries keep it.',
               (SELECT ceil(d.p90::numeric) FROM delivered AS d ORDER BY d.minutes LIMIT 1),
@@ -263,7 +263,7 @@ SELECT a.local_date, p.title, sum(a.n) AS prepared
 FROM sop_ml.sop_performance_aggregates AS a
 JOIN sop_ml.sop_restaurants AS r USING (restaurant_id)
 JOIN named_procedure AS p USING (restaurant_id, sop_id)
-WHERE r.name = 'real: pizza place' AND a.metric_name = 'interactions' AND a.grain = 'day'
+WHERE r.name = 'real: pizza place' AND a.metric_name = 'interactions' AND a.grain = 'day' AND a.segment = ''
 GROUP BY a.local_date, p.title;
 CREATE TEMPORARY TABLE pizza_weekday AS
 SELECT date_part('isodow', local_date)::int AS number, trim(to_char(local_date, 'Day')) AS weekday,

@@ -5,6 +5,10 @@
 //! ([`compare_counts`]). A single day is compared with its recent past by [`Baseline::compare`], which takes the spread
 //! *between* days as its yardstick: within a day thousands of measurements may agree on a value that is nothing unusual.
 
+mod bucket;
+
+pub use bucket::{BUCKET_PERCENTILES, BucketValues, StoredBucket, bucket_measures};
+
 use crate::statistics::special::{
     hedges_correction, normal_upper, t_two_sided, t_two_sided_critical,
 };
@@ -19,10 +23,10 @@ pub const MIN_VERDICT_DAYS: usize = 7;
 const BASELINE_CONFIDENCE: f64 = 0.95;
 
 /// The median absolute deviation of normal data times this estimates the standard deviation.
-const MAD_TO_STDDEV: f64 = 1.482_602_218_505_602;
+pub(crate) const MAD_TO_STDDEV: f64 = 1.482_602_218_505_602;
 
 /// The mean absolute deviation of normal data times this estimates the standard deviation.
-const MEAN_DEVIATION_TO_STDDEV: f64 = 1.253_314_137_315_500_1;
+pub(crate) const MEAN_DEVIATION_TO_STDDEV: f64 = 1.253_314_137_315_500_1;
 
 /// Count, mean and sample standard deviation of a period's measurements.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -196,18 +200,31 @@ pub fn rolling_median(periods: &[f64]) -> Option<Baseline> {
     } else {
         MEAN_DEVIATION_TO_STDDEV * deviations.iter().sum::<f64>() / n as f64
     };
-    let reach =
-        t_two_sided_critical(BASELINE_CONFIDENCE, n as f64 - 1.0) * prediction_error(stddev, n);
-    Some(Baseline {
+    let plain = Baseline {
         value,
-        lower: value - reach,
-        upper: value + reach,
+        lower: value,
+        upper: value,
         stddev,
         n,
-    })
+    };
+    Some(plain.moved(value, stddev))
 }
 
 impl Baseline {
+    /// The same number of periods around another centre, with another spread.
+    #[must_use]
+    pub fn moved(&self, value: f64, stddev: f64) -> Self {
+        let reach = t_two_sided_critical(BASELINE_CONFIDENCE, self.n as f64 - 1.0)
+            * prediction_error(stddev, self.n);
+        Self {
+            value,
+            lower: value - reach,
+            upper: value + reach,
+            stddev,
+            n: self.n,
+        }
+    }
+
     /// Compares a period with this baseline: a t test of one new observation against the spread between periods, which
     /// is also the unit of the effect size. `None` when the value is not finite.
     #[must_use]
@@ -240,7 +257,7 @@ fn prediction_error(stddev: f64, n: usize) -> f64 {
 }
 
 /// The median; sorts the values. `None` when there are none.
-fn median(values: &mut [f64]) -> Option<f64> {
+pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let low = values.get(values.len().checked_sub(1)? / 2)?;
     let high = values.get(values.len() / 2)?;

@@ -17,8 +17,10 @@
 
 pub mod aggregation;
 pub mod anomalies;
+pub mod baselines;
 pub mod budget;
 pub mod codec;
+pub mod comparison;
 pub mod data_preparation;
 pub mod data_quality;
 pub mod drift;

@@ -32,6 +32,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
         "Performance aggregates (038)",
         &[
             "sop_performance_aggregates",
+            "sop_performance_days",
             "sop_performance_trends",
             "sop_performance_baselines",
         ],

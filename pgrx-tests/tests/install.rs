@@ -23,6 +23,7 @@ const TABLES: [&str; 42] = [
     "sop_ml_predictions",
     // 038 performance aggregates
     "sop_performance_aggregates",
+    "sop_performance_days",
     "sop_performance_trends",
     "sop_performance_baselines",
     // 039 predictive modelling

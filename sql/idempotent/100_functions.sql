@@ -13,65 +13,47 @@ $function$;
 COMMENT ON FUNCTION sop_ml_storage.is_restoring() IS
 'Whether a superuser loads rows with row_security off, as pg_restore does: then triggers add nothing to them.';
 
--- Observations: which hours have to be rolled up again. Appending to a log without a key makes no writer wait for another.
-CREATE OR REPLACE FUNCTION sop_ml_storage.log_dirty_time_series() RETURNS trigger
+-- Which hours have to be rolled up again. Appending to a log without a key makes no writer wait for another. One function
+-- for both tables, whose times have different names: the name that is no column of the table at hand is a variable that is
+-- NULL. (A plan is kept for each trigger, so the statements are planned once for each table.)
+CREATE OR REPLACE FUNCTION sop_ml_storage.log_dirty_rows() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
 $function$
+#variable_conflict use_column
+DECLARE
+    observed_at CONSTANT timestamptz := NULL;
+    occurred_at CONSTANT timestamptz := NULL;
 BEGIN
     IF sop_ml_storage.is_restoring() THEN
         RETURN NULL;
     END IF;
     IF TG_OP = 'INSERT' THEN
         INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
-        SELECT DISTINCT n.restaurant_id, 'time_series', date_bin('1 hour', n.observed_at, '2000-01-01 00:00:00+00')
+        SELECT DISTINCT n.restaurant_id, TG_ARGV[0], date_bin('1 hour', coalesce(observed_at, occurred_at), '2000-01-01 00:00:00+00')
         FROM new_rows AS n;
     ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
-        SELECT o.restaurant_id, 'time_series', date_bin('1 hour', o.observed_at, '2000-01-01 00:00:00+00')
+        SELECT o.restaurant_id, TG_ARGV[0], date_bin('1 hour', coalesce(observed_at, occurred_at), '2000-01-01 00:00:00+00')
         FROM old_rows AS o
         UNION
-        SELECT n.restaurant_id, 'time_series', date_bin('1 hour', n.observed_at, '2000-01-01 00:00:00+00')
+        SELECT n.restaurant_id, TG_ARGV[0], date_bin('1 hour', coalesce(observed_at, occurred_at), '2000-01-01 00:00:00+00')
         FROM new_rows AS n;
-    ELSE
+    ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
-        SELECT DISTINCT o.restaurant_id, 'time_series', date_bin('1 hour', o.observed_at, '2000-01-01 00:00:00+00')
+        SELECT DISTINCT o.restaurant_id, TG_ARGV[0], date_bin('1 hour', coalesce(observed_at, occurred_at), '2000-01-01 00:00:00+00')
         FROM old_rows AS o;
+    ELSE
+        -- TRUNCATE says nothing about rows: every hour that has a bucket may have lost some.
+        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
+        SELECT DISTINCT a.restaurant_id, TG_ARGV[0], date_bin('1 hour', a.bucket_start, '2000-01-01 00:00:00+00')
+        FROM sop_ml.sop_performance_aggregates AS a
+        WHERE a.grain = 'hour';
     END IF;
     RETURN NULL;
 END
 $function$;
-COMMENT ON FUNCTION sop_ml_storage.log_dirty_time_series() IS
-'Statement trigger of sop_time_series_data: appends the hours (UTC) whose observations changed to sop_ml_storage.dirty_buckets.';
-
--- The same for interactions.
-CREATE OR REPLACE FUNCTION sop_ml_storage.log_dirty_interactions() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
-$function$
-BEGIN
-    IF sop_ml_storage.is_restoring() THEN
-        RETURN NULL;
-    END IF;
-    IF TG_OP = 'INSERT' THEN
-        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
-        SELECT DISTINCT n.restaurant_id, 'interactions', date_bin('1 hour', n.occurred_at, '2000-01-01 00:00:00+00')
-        FROM new_rows AS n;
-    ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
-        SELECT o.restaurant_id, 'interactions', date_bin('1 hour', o.occurred_at, '2000-01-01 00:00:00+00')
-        FROM old_rows AS o
-        UNION
-        SELECT n.restaurant_id, 'interactions', date_bin('1 hour', n.occurred_at, '2000-01-01 00:00:00+00')
-        FROM new_rows AS n;
-    ELSE
-        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
-        SELECT DISTINCT o.restaurant_id, 'interactions', date_bin('1 hour', o.occurred_at, '2000-01-01 00:00:00+00')
-        FROM old_rows AS o;
-    END IF;
-    RETURN NULL;
-END
-$function$;
-COMMENT ON FUNCTION sop_ml_storage.log_dirty_interactions() IS
-'Statement trigger of sop_user_interactions: appends the hours (UTC) whose interactions changed to sop_ml_storage.dirty_buckets.';
+COMMENT ON FUNCTION sop_ml_storage.log_dirty_rows() IS
+'Statement trigger of sop_time_series_data and sop_user_interactions: appends the hours (UTC) whose rows changed to sop_ml_storage.dirty_buckets, under the source that its argument names.';
 
 -- Hypertables cannot move a row between chunks and barrier views have limits of their own, so a change of the key is
 -- refused everywhere instead of working on one storage only.
@@ -176,6 +158,22 @@ $function$;
 COMMENT ON FUNCTION sop_ml_storage.announce_alert() IS
 'Row trigger of sop_alerts: announces an alert that is new, worse, or raised again after its cooldown on channel sop_ml_alerts as a JSON object (alert_id, severity); the rest is read from the table, under its policies.';
 
+-- Who shared, and since when, decides who is in a peer group: nobody but operators can date it back.
+CREATE OR REPLACE FUNCTION sop_ml_storage.date_opt_in() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    IF (SELECT c.identity_source FROM sop_ml.caller() AS c) = 'unrestricted' THEN
+        RETURN NEW;
+    END IF;
+    NEW.opt_in_changed_at := CASE WHEN NEW.cross_restaurant_opt_in = OLD.cross_restaurant_opt_in THEN OLD.opt_in_changed_at
+                                  ELSE now() END;
+    RETURN NEW;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.date_opt_in() IS
+'Row trigger of sop_restaurants: opt_in_changed_at is when cross_restaurant_opt_in was changed, whatever a tenant writes there.';
+
 CREATE OR REPLACE FUNCTION sop_ml_storage.set_updated_at() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $function$
@@ -201,12 +199,11 @@ REVOKE ALL ON FUNCTION sop_ml_storage.analyze_aggregates() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION sop_ml_storage.is_restoring() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sop_ml_storage.is_restoring() TO sop_ml_definer;
-REVOKE ALL ON FUNCTION sop_ml_storage.log_dirty_time_series(), sop_ml_storage.log_dirty_interactions(),
+REVOKE ALL ON FUNCTION sop_ml_storage.log_dirty_rows(),
     sop_ml_storage.refuse_time_series_key_change(), sop_ml_storage.refuse_audit_change(),
     sop_ml_storage.set_personalization_flag(), sop_ml_storage.follow_privacy_preference(),
-    sop_ml_storage.announce_alert(), sop_ml_storage.set_updated_at() FROM PUBLIC;
+    sop_ml_storage.announce_alert(), sop_ml_storage.date_opt_in(), sop_ml_storage.set_updated_at() FROM PUBLIC;
 -- Least privilege: the definer has the few rights of 400_grants.sql, unlike the superuser who installs.
-ALTER FUNCTION sop_ml_storage.log_dirty_time_series() OWNER TO sop_ml_definer;
-ALTER FUNCTION sop_ml_storage.log_dirty_interactions() OWNER TO sop_ml_definer;
+ALTER FUNCTION sop_ml_storage.log_dirty_rows() OWNER TO sop_ml_definer;
 ALTER FUNCTION sop_ml_storage.set_personalization_flag() OWNER TO sop_ml_definer;
 ALTER FUNCTION sop_ml_storage.follow_privacy_preference() OWNER TO sop_ml_definer;

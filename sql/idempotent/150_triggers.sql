@@ -1,25 +1,29 @@
 -- Which trigger runs where; the functions are in 100_functions.sql.
 
--- One event per trigger: PostgreSQL allows transition tables only so.
+-- One event per trigger: PostgreSQL allows transition tables only so. ON CONFLICT DO UPDATE and MERGE fire several.
 CREATE OR REPLACE TRIGGER sop_ml_dirty_insert AFTER INSERT ON sop_ml.sop_time_series_data
     REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_time_series();
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('time_series');
 CREATE OR REPLACE TRIGGER sop_ml_dirty_update AFTER UPDATE ON sop_ml.sop_time_series_data
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_time_series();
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('time_series');
 CREATE OR REPLACE TRIGGER sop_ml_dirty_delete AFTER DELETE ON sop_ml.sop_time_series_data
     REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_time_series();
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('time_series');
+CREATE OR REPLACE TRIGGER sop_ml_dirty_truncate AFTER TRUNCATE ON sop_ml.sop_time_series_data
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('time_series');
 
 CREATE OR REPLACE TRIGGER sop_ml_dirty_insert AFTER INSERT ON sop_ml.sop_user_interactions
     REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_interactions();
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('interactions');
 CREATE OR REPLACE TRIGGER sop_ml_dirty_update AFTER UPDATE ON sop_ml.sop_user_interactions
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_interactions();
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('interactions');
 CREATE OR REPLACE TRIGGER sop_ml_dirty_delete AFTER DELETE ON sop_ml.sop_user_interactions
     REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_interactions();
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('interactions');
+CREATE OR REPLACE TRIGGER sop_ml_dirty_truncate AFTER TRUNCATE ON sop_ml.sop_user_interactions
+    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('interactions');
 
 -- Statements that set a key column to the value it has are let through: upserts write whole rows.
 CREATE OR REPLACE TRIGGER sop_ml_key_is_fixed
@@ -45,6 +49,9 @@ CREATE OR REPLACE TRIGGER sop_ml_announce AFTER INSERT ON sop_ml.sop_alerts
     FOR EACH ROW EXECUTE FUNCTION sop_ml_storage.announce_alert();
 CREATE OR REPLACE TRIGGER sop_ml_announce_again AFTER UPDATE OF announced_at ON sop_ml.sop_alerts
     FOR EACH ROW WHEN (NEW.announced_at > OLD.announced_at) EXECUTE FUNCTION sop_ml_storage.announce_alert();
+
+CREATE OR REPLACE TRIGGER sop_ml_opt_in BEFORE UPDATE OF cross_restaurant_opt_in, opt_in_changed_at ON sop_ml.sop_restaurants
+    FOR EACH ROW EXECUTE FUNCTION sop_ml_storage.date_opt_in();
 
 DO $updated_at$
 DECLARE

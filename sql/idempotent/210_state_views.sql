@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE VIEW sop_ml.sop_performance_aggregate_states WITH (security_invoker = true) AS
 SELECT a.restaurant_id, a.metric_name, a.sop_id, a.grain, a.bucket_start, a.bucket_end, a.local_date, a.n,
-       a.stats_state::sop_ml.stats_summary AS stats, a.percentile_state::sop_ml.percentile_sketch AS percentiles
+       a.stats_state::sop_ml.stats_summary AS stats, a.percentile_state::sop_ml.percentile_sketch AS percentiles, a.segment
 FROM sop_ml.sop_performance_aggregates AS a;
 
 CREATE OR REPLACE VIEW sop_ml.sop_performance_baseline_states WITH (security_invoker = true) AS

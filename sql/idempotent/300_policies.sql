@@ -40,10 +40,13 @@ BEGIN
             ('sop_model_performance_tracking', false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_prediction_scenarios',  false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_performance_aggregates', false, 'analyst', 'analyst', 'analyst', NULL),
+            ('sop_performance_days',      false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_performance_trends',    false, 'analyst', 'analyst', 'analyst', NULL),
             -- Computed baselines are the analysts', targets the managers'.
             ('sop_performance_baselines', false, 'analyst', 'analyst', 'analyst',
                 $rule$(NOT is_target OR sop_ml.has_access('manager'))$rule$),
+            -- Written by the operator's run and by nobody else.
+            ('sop_peer_benchmarks',       false, 'owner',   'owner',   'owner',   'false'),
             ('sop_time_series_data',      false, 'staff',   'analyst', 'analyst', NULL),
             ('sop_time_series_patterns',  false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_time_series_forecasts', false, 'analyst', 'analyst', 'analyst', NULL),

@@ -54,6 +54,7 @@ GRANT SELECT, INSERT ON sop_ml.sop_audit_log TO sop_ml_operator;
 -- What the trigger functions need; a row lock is an UPDATE right.
 GRANT USAGE ON SCHEMA sop_ml, sop_ml_storage TO sop_ml_definer;
 GRANT INSERT ON sop_ml_storage.dirty_buckets TO sop_ml_definer;
+GRANT SELECT (restaurant_id, grain, bucket_start) ON sop_ml.sop_performance_aggregates TO sop_ml_definer;
 GRANT SELECT, INSERT, UPDATE ON sop_ml_storage.audit_heads, sop_ml.sop_user_profiles TO sop_ml_definer;
 GRANT SELECT, INSERT ON sop_ml.sop_audit_log TO sop_ml_definer;
 GRANT SELECT, UPDATE ON sop_ml.sop_privacy_preferences TO sop_ml_definer;
@@ -84,7 +85,7 @@ GRANT INSERT, UPDATE, DELETE ON
     sop_ml.sop_training_datasets, sop_ml.sop_ml_training_jobs, sop_ml.sop_ml_models, sop_ml.sop_predictive_models,
     sop_ml.sop_recommendation_models, sop_ml.sop_ml_predictions, sop_ml.sop_model_predictions,
     sop_ml.sop_prediction_scenarios, sop_ml.sop_model_performance_tracking,
-    sop_ml.sop_performance_aggregates, sop_ml.sop_performance_trends, sop_ml.sop_performance_baselines,
+    sop_ml.sop_performance_aggregates, sop_ml.sop_performance_days, sop_ml.sop_performance_trends, sop_ml.sop_performance_baselines,
     sop_ml.sop_time_series_data, sop_ml.sop_time_series_patterns, sop_ml.sop_time_series_forecasts,
     sop_ml.sop_time_series_anomalies, sop_ml.sop_generated_recommendations, sop_ml.sop_recommendation_analytics,
     sop_ml.sop_ab_experiments, sop_ml.sop_ab_results, sop_ml.sop_ab_monitoring, sop_ml.sop_quality_reports
@@ -112,6 +113,6 @@ GRANT DELETE ON sop_ml.sop_user_interactions, sop_ml.sop_user_profiles, sop_ml.s
 GRANT INSERT, UPDATE, DELETE ON sop_ml.sop_restaurant_members, sop_ml.sop_pii_columns,
     sop_ml.sop_time_series_compression_policies TO sop_ml_owner;
 GRANT UPDATE (name, external_ref, region, country_code, kind, time_zone, currency, default_language, opening_hours,
-    closures, first_day_of_week, seat_count, staff_count, labour_cost_per_hour, average_daily_revenue, opened_on,
+    closures, rollup_dimensions, first_day_of_week, seat_count, staff_count, labour_cost_per_hour, average_daily_revenue, opened_on,
     cross_restaurant_opt_in, opt_in_changed_at, retention_days, settings, updated_at)
     ON sop_ml.sop_restaurants TO sop_ml_owner;

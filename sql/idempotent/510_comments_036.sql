@@ -28,6 +28,7 @@ COMMENT ON COLUMN sop_ml.sop_restaurants.opened_on IS 'First business day.';
 COMMENT ON COLUMN sop_ml.sop_restaurants.cross_restaurant_opt_in IS 'Whether its data may enter statistics and models over several restaurants.';
 COMMENT ON COLUMN sop_ml.sop_restaurants.opt_in_changed_at IS 'When cross_restaurant_opt_in was changed last.';
 COMMENT ON COLUMN sop_ml.sop_restaurants.retention_days IS 'Days for which raw rows are kept when no narrower rule exists.';
+COMMENT ON COLUMN sop_ml.sop_restaurants.rollup_dimensions IS 'Which keys of sop_time_series_data.dimensions are rolled up besides the whole: an array of {"metric": "wait_minutes", "keys": ["shift"], "limit": 20}. One to four keys an entry; the limit (1 to 200, default 20) is how many combinations of their values get buckets of their own in a day or longer period, the others are counted together as the rest. Example: UPDATE sop_ml.sop_restaurants SET rollup_dimensions = ''[{"metric": "wait_minutes", "keys": ["shift"]}]'' WHERE restaurant_id = sop_ml.current_restaurant();';
 COMMENT ON COLUMN sop_ml.sop_restaurants.settings IS 'Further settings of the host application, an object.';
 COMMENT ON COLUMN sop_ml.sop_restaurants.status IS 'onboarding, active, suspended or closed; jobs work for active restaurants only.';
 COMMENT ON COLUMN sop_ml.sop_restaurants.created_at IS 'When the row was made.';

@@ -11,6 +11,10 @@ COMMENT ON VIEW sop_ml.sop_open_alerts IS
 'Alerts that are not resolved, worst first, with the name of the restaurant and how long they have been open.';
 COMMENT ON VIEW sop_ml.sop_latest_performance IS
 'Where each metric of each SOP stands: its latest open day with observations, against the baseline and the day before.';
+COMMENT ON VIEW sop_ml.sop_performance_day_status IS
+'Every local day that was rolled up with the number of its series: measured, closed, or missing (open, but without data). For example the days whose data never came: SELECT local_date FROM sop_ml.sop_performance_day_status WHERE status = ''missing'' ORDER BY local_date;';
+COMMENT ON VIEW sop_ml.performance_vs_baseline IS
+'The latest finished open bucket of every series that has a current baseline, against the one that counts: a target first, then weekday_hour and weekday, then shrunken, ewma, rolling_median, rolling_mean, previous_year, fixed_window, and peer_quantile last.';
 COMMENT ON VIEW sop_ml.sop_performance_aggregate_states IS
 'The mergeable states of sop_performance_aggregates as typed values, for rollup() and the accessors.';
 COMMENT ON VIEW sop_ml.sop_performance_baseline_states IS
@@ -31,6 +35,9 @@ BEGIN
             ('sop_ml.sop_weekly_performance_trends',         'sop_performance_trends'),
             ('sop_ml.sop_open_alerts',                       'sop_alerts'),
             ('sop_ml.sop_latest_performance',                'sop_performance_aggregates'),
+            ('sop_ml.sop_performance_day_status',            'sop_performance_days'),
+            ('sop_ml.performance_vs_baseline',               'sop_performance_aggregates'),
+            ('sop_ml.performance_vs_baseline',               'sop_performance_baselines'),
             ('sop_ml.sop_performance_aggregate_states', 'sop_performance_aggregates'),
             ('sop_ml.sop_performance_baseline_states', 'sop_performance_baselines'),
             ('sop_ml.sop_ab_result_states',                  'sop_ab_results')
@@ -57,6 +64,17 @@ COMMENT ON COLUMN sop_ml.sop_open_alerts.restaurant_name IS 'Name of the restaur
 COMMENT ON COLUMN sop_ml.sop_open_alerts.open_for IS 'Time since the alert was raised first.';
 COMMENT ON COLUMN sop_ml.sop_latest_performance.restaurant_name IS 'Name of the restaurant.';
 COMMENT ON COLUMN sop_ml.sop_latest_performance.sop_title IS 'Title of the SOP, where its content is known.';
+COMMENT ON COLUMN sop_ml.sop_performance_day_status.series IS 'How many metrics of SOPs have a bucket of the day.';
+COMMENT ON COLUMN sop_ml.sop_performance_day_status.status IS 'measured: there are buckets; closed: there are none, and the house was closed; missing: there are none although it was open.';
+COMMENT ON COLUMN sop_ml.performance_vs_baseline.n IS 'Observations of the bucket, those that are NULL or not finite left out.';
+COMMENT ON COLUMN sop_ml.performance_vs_baseline.level IS 'Rate, mean, or total of a count.';
+COMMENT ON COLUMN sop_ml.performance_vs_baseline.segment IS 'Part of the week that the baseline holds for; empty for all.';
+COMMENT ON COLUMN sop_ml.performance_vs_baseline.difference IS 'level - baseline_value.';
+COMMENT ON COLUMN sop_ml.performance_vs_baseline.percent IS 'Difference in percent of the size of the baseline.';
+COMMENT ON COLUMN sop_ml.performance_vs_baseline.difference_low IS 'Lower bound of the 95 % interval of the difference.';
+COMMENT ON COLUMN sop_ml.performance_vs_baseline.difference_high IS 'Upper bound of that interval.';
+COMMENT ON COLUMN sop_ml.performance_vs_baseline.p_value IS 'p value of the difference, 0 to 1, not adjusted: one series looked at on its own.';
+COMMENT ON COLUMN sop_ml.performance_vs_baseline.verdict IS 'better or worse where somebody said which direction is good, else higher or lower; no_difference; insufficient_data.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregate_states.stats IS 'Count, moments, minimum and maximum of the values.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregate_states.percentiles IS 'Sketch of the distribution of the values.';
 COMMENT ON COLUMN sop_ml.sop_performance_baseline_states.stats IS 'Count, moments, minimum and maximum of the values.';

@@ -27,6 +27,7 @@ CREATE TABLE sop_ml.sop_restaurants (
     default_language        text NOT NULL DEFAULT 'en',
     opening_hours           jsonb NOT NULL DEFAULT '[]',
     closures                jsonb NOT NULL DEFAULT '[]',
+    rollup_dimensions       jsonb NOT NULL DEFAULT '[]',
     first_day_of_week       smallint NOT NULL DEFAULT 1,
     seat_count              integer,
     staff_count             integer,
@@ -49,6 +50,14 @@ CREATE TABLE sop_ml.sop_restaurants (
     CONSTRAINT sop_restaurants_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT sop_restaurants_opening_hours_check CHECK (jsonb_typeof(opening_hours) = 'array'),
     CONSTRAINT sop_restaurants_closures_check CHECK (jsonb_typeof(closures) = 'array'),
+    -- Each entry: a metric, one to four keys, and how many combinations of their values get buckets of their own.
+    CONSTRAINT sop_restaurants_rollup_dimensions_check CHECK (CASE jsonb_typeof(rollup_dimensions) WHEN 'array' THEN
+        jsonb_array_length(rollup_dimensions) <= 50 AND NOT jsonb_path_exists(rollup_dimensions, '$[*] ? (!(
+            @.type() == "object" && @.metric.type() == "string" && @.keys.type() == "array" && @.keys.size() >= 1
+            && @.keys.size() <= 4 && !exists(@.keys[*] ? (@.type() != "string"))
+            && (!exists(@.limit) || (@.limit.type() == "number" && @.limit >= 1 && @.limit <= 200 && @.limit.floor() == @.limit))
+            && !exists(@.keyvalue() ? (@.key != "metric" && @.key != "keys" && @.key != "limit"))))')
+        ELSE false END),
     CONSTRAINT sop_restaurants_settings_check CHECK (jsonb_typeof(settings) = 'object'),
     CONSTRAINT sop_restaurants_first_day_of_week_check CHECK (first_day_of_week BETWEEN 1 AND 7),
     CONSTRAINT sop_restaurants_seat_count_check CHECK (seat_count >= 0),

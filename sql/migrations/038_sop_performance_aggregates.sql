@@ -1,70 +1,103 @@
 -- 038 performance aggregates: what each metric did per SOP and local period, where it is heading, what it should be.
 -- The daily and weekly summaries over these tables are materialized views, made by sql/idempotent/200_views.sql.
 
--- Whole buckets are recomputed and replaced, so updates dominate: no measure is indexed, and pages keep room for
--- heap-only updates.
+-- Whole buckets are deleted and written anew. Most of them are hours, which nothing changes in between; the comparisons
+-- of longer grains do, and no measure is indexed so that those updates can stay within their page.
 CREATE TABLE sop_ml.sop_performance_aggregates (
-    restaurant_id        uuid NOT NULL,
-    metric_name          text NOT NULL,
-    sop_id               uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
-    grain                text NOT NULL,
-    bucket_start         timestamptz NOT NULL,
-    bucket_end           timestamptz NOT NULL,
-    local_date           date NOT NULL,
-    n                    bigint NOT NULL DEFAULT 0,
-    total                float8,
-    mean                 float8,
-    stddev               float8,
-    minimum              float8,
-    maximum              float8,
-    p50                  float8,
-    p90                  float8,
-    p95                  float8,
-    p99                  float8,
-    mean_low             float8,
-    mean_high            float8,
-    numerator            float8,
-    denominator          float8,
-    rate                 float8,
-    rate_low             float8,
-    rate_high            float8,
-    distinct_users       bigint,
-    stats_state          bytea,
-    percentile_state     bytea,
-    is_closed            boolean NOT NULL DEFAULT false,
-    previous_mean        float8,
-    previous_difference  float8,
-    previous_percent     float8,
-    previous_p_value     float8,
-    previous_effect_size float8,
-    baseline_mean        float8,
-    baseline_difference  float8,
-    baseline_percent     float8,
-    baseline_p_value     float8,
-    baseline_effect_size float8,
-    baseline_verdict     text,
-    business_impact      float8,
-    impact_currency      text,
-    roi                  float8,
-    quality_score        float8,
-    computed_at          timestamptz NOT NULL DEFAULT now(),
-    run_id               uuid,
+    restaurant_id              uuid NOT NULL,
+    metric_name                text NOT NULL,
+    sop_id                     uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    grain                      text NOT NULL,
+    segment                    text NOT NULL DEFAULT '',
+    bucket_start               timestamptz NOT NULL,
+    bucket_end                 timestamptz NOT NULL,
+    local_date                 date NOT NULL,
+    n                          bigint NOT NULL DEFAULT 0,
+    total                      float8,
+    mean                       float8,
+    stddev                     float8,
+    minimum                    float8,
+    maximum                    float8,
+    p50                        float8,
+    p90                        float8,
+    p95                        float8,
+    p99                        float8,
+    mean_low                   float8,
+    mean_high                  float8,
+    numerator                  float8,
+    denominator                float8,
+    rate                       float8,
+    rate_low                   float8,
+    rate_high                  float8,
+    distinct_users             bigint,
+    stats_state                bytea,
+    percentile_state           bytea,
+    users_state                bytea,
+    is_closed                  boolean NOT NULL DEFAULT false,
+    previous_mean              float8,
+    previous_difference        float8,
+    previous_percent           float8,
+    previous_low               float8,
+    previous_high              float8,
+    previous_p_value           float8,
+    previous_adjusted_p_value  float8,
+    previous_effect_size       float8,
+    previous_verdict           text,
+    last_year_mean             float8,
+    last_year_difference       float8,
+    last_year_percent          float8,
+    last_year_low              float8,
+    last_year_high             float8,
+    last_year_p_value          float8,
+    last_year_adjusted_p_value float8,
+    last_year_effect_size      float8,
+    last_year_verdict          text,
+    baseline_mean              float8,
+    baseline_difference        float8,
+    baseline_percent           float8,
+    baseline_low               float8,
+    baseline_high              float8,
+    baseline_p_value           float8,
+    baseline_adjusted_p_value  float8,
+    baseline_effect_size       float8,
+    baseline_verdict           text,
+    baseline_n                 bigint,
+    baseline_stddev            float8,
+    baseline_autocorrelation   float8,
+    business_impact            float8,
+    impact_currency            text,
+    roi                        float8,
+    quality_score              float8,
+    computed_at                timestamptz NOT NULL DEFAULT now(),
+    run_id                     uuid,
     CONSTRAINT sop_performance_aggregates_pkey
-        PRIMARY KEY (restaurant_id, metric_name, sop_id, grain, bucket_start),
+        PRIMARY KEY (restaurant_id, metric_name, sop_id, grain, bucket_start, segment),
     CONSTRAINT sop_performance_aggregates_metric_name_check CHECK (metric_name <> ''),
     CONSTRAINT sop_performance_aggregates_grain_check
         CHECK (grain IN ('hour', 'day', 'week', 'month', 'quarter', 'year')),
+    CONSTRAINT sop_performance_aggregates_segment_check CHECK (CASE segment WHEN '' THEN true
+        ELSE jsonb_typeof(segment::jsonb) = 'object' AND octet_length(segment) <= 800 END),
     CONSTRAINT sop_performance_aggregates_bucket_check CHECK (bucket_end > bucket_start),
     CONSTRAINT sop_performance_aggregates_n_check CHECK (n >= 0 AND distinct_users >= 0),
     CONSTRAINT sop_performance_aggregates_stddev_check CHECK (stddev >= 0),
     CONSTRAINT sop_performance_aggregates_rate_check CHECK (rate BETWEEN 0 AND 1 AND rate_low >= 0 AND rate_high <= 1),
-    CONSTRAINT sop_performance_aggregates_p_value_check
-        CHECK (previous_p_value BETWEEN 0 AND 1 AND baseline_p_value BETWEEN 0 AND 1),
+    CONSTRAINT sop_performance_aggregates_p_value_check CHECK (previous_p_value BETWEEN 0 AND 1
+        AND last_year_p_value BETWEEN 0 AND 1 AND baseline_p_value BETWEEN 0 AND 1
+        AND previous_adjusted_p_value BETWEEN 0 AND 1 AND last_year_adjusted_p_value BETWEEN 0 AND 1
+        AND baseline_adjusted_p_value BETWEEN 0 AND 1),
+    CONSTRAINT sop_performance_aggregates_interval_check CHECK (previous_low <= previous_high
+        AND last_year_low <= last_year_high AND baseline_low <= baseline_high),
+    CONSTRAINT sop_performance_aggregates_previous_verdict_check CHECK (previous_verdict
+        IN ('better', 'worse', 'higher', 'lower', 'no_difference', 'insufficient_data')),
+    CONSTRAINT sop_performance_aggregates_last_year_verdict_check CHECK (last_year_verdict
+        IN ('better', 'worse', 'higher', 'lower', 'no_difference', 'insufficient_data')),
     CONSTRAINT sop_performance_aggregates_baseline_verdict_check CHECK (baseline_verdict
         IN ('better', 'worse', 'higher', 'lower', 'no_difference', 'insufficient_data')),
+    CONSTRAINT sop_performance_aggregates_baseline_spread_check CHECK (baseline_n >= 0 AND baseline_stddev >= 0
+        AND baseline_autocorrelation BETWEEN 0 AND 1),
     CONSTRAINT sop_performance_aggregates_impact_currency_check CHECK (impact_currency ~ '^[A-Z]{3}$'),
     CONSTRAINT sop_performance_aggregates_quality_score_check CHECK (quality_score BETWEEN 0 AND 100)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 -- All SOPs and metrics of a restaurant in one period: the morning's report and the period-over-period comparison.
 CREATE INDEX sop_performance_aggregates_period_idx
@@ -72,9 +105,27 @@ CREATE INDEX sop_performance_aggregates_period_idx
 -- Calendar look-ups by the restaurant's local day.
 CREATE INDEX sop_performance_aggregates_local_day_idx
     ON sop_ml.sop_performance_aggregates (restaurant_id, local_date, metric_name) WHERE grain = 'day';
+-- Chosen dimensions are few among the buckets: readers of one dimension, and the roll-up of their longer periods.
+CREATE INDEX sop_performance_aggregates_segment_idx
+    ON sop_ml.sop_performance_aggregates (restaurant_id, grain, bucket_start DESC) WHERE segment <> '';
 -- Retention and the summaries' window over all restaurants.
 CREATE INDEX sop_performance_aggregates_time_brin ON sop_ml.sop_performance_aggregates USING brin (bucket_start)
     WITH (pages_per_range = 64, autosummarize = on);
+
+-- The local days that were rolled up. A day without buckets is closed or without data: this table tells which, without
+-- buckets of zeros.
+CREATE TABLE sop_ml.sop_performance_days (
+    restaurant_id uuid NOT NULL,
+    local_date    date NOT NULL,
+    starts_at     timestamptz NOT NULL,
+    ends_at       timestamptz NOT NULL,
+    is_closed     boolean NOT NULL DEFAULT false,
+    open_at       tstzmultirange NOT NULL DEFAULT '{}',
+    computed_at   timestamptz NOT NULL DEFAULT now(),
+    run_id        uuid,
+    CONSTRAINT sop_performance_days_pkey PRIMARY KEY (restaurant_id, local_date),
+    CONSTRAINT sop_performance_days_bounds_check CHECK (ends_at > starts_at)
+);
 
 CREATE TABLE sop_ml.sop_performance_trends (
     restaurant_id          uuid NOT NULL,
@@ -159,6 +210,7 @@ CREATE TABLE sop_ml.sop_performance_baselines (
     excluded_buckets   bigint NOT NULL DEFAULT 0,
     shrinkage          float8,
     peer_restaurants   bigint,
+    parameters         jsonb NOT NULL DEFAULT '{}',
     is_target          boolean NOT NULL DEFAULT false,
     higher_is_better   boolean,
     unit               text NOT NULL DEFAULT '',
@@ -189,6 +241,7 @@ CREATE TABLE sop_ml.sop_performance_baselines (
         CHECK (n >= 0 AND excluded_buckets >= 0 AND peer_restaurants >= 0),
     CONSTRAINT sop_performance_baselines_window_check CHECK (window_end > window_start),
     CONSTRAINT sop_performance_baselines_shrinkage_check CHECK (shrinkage BETWEEN 0 AND 1),
+    CONSTRAINT sop_performance_baselines_parameters_check CHECK (jsonb_typeof(parameters) = 'object'),
     CONSTRAINT sop_performance_baselines_target_check CHECK (is_target = (method = 'target')),
     CONSTRAINT sop_performance_baselines_intervention_cost_check CHECK (intervention_cost >= 0),
     CONSTRAINT sop_performance_baselines_impact_currency_check CHECK (impact_currency ~ '^[A-Z]{3}$'),
@@ -199,3 +252,30 @@ CREATE TABLE sop_ml.sop_performance_baselines (
 CREATE UNIQUE INDEX sop_performance_baselines_current_key
     ON sop_ml.sop_performance_baselines (restaurant_id, metric_name, sop_id, grain, method, segment)
     INCLUDE (baseline_value, stddev, n) WHERE is_current;
+
+-- Where a restaurant stood among the restaurants of its kind that share what they learn, in one calendar month, and the figures
+-- of that group: rounded, made once by the operator's run and never again, so that nobody learns anything from who joins or
+-- leaves. Each member has a row of its own, so no tenant ever reads a row of another.
+CREATE TABLE sop_ml.sop_peer_benchmarks (
+    restaurant_id   uuid NOT NULL,
+    metric_name     text NOT NULL,
+    month           date NOT NULL,
+    kind            text NOT NULL,
+    measures        text NOT NULL,
+    value           float8 NOT NULL,
+    percentile_rank float8 NOT NULL,
+    peers           bigint NOT NULL,
+    quartile_1      float8 NOT NULL,
+    median          float8 NOT NULL,
+    quartile_3      float8 NOT NULL,
+    computed_at     timestamptz NOT NULL DEFAULT now(),
+    run_id          uuid,
+    CONSTRAINT sop_peer_benchmarks_pkey PRIMARY KEY (restaurant_id, metric_name, month),
+    CONSTRAINT sop_peer_benchmarks_restaurant_fkey FOREIGN KEY (restaurant_id)
+        REFERENCES sop_ml.sop_restaurants (restaurant_id),
+    CONSTRAINT sop_peer_benchmarks_measures_check CHECK (measures IN ('measurement', 'rate', 'count')),
+    CONSTRAINT sop_peer_benchmarks_percentile_rank_check CHECK (percentile_rank BETWEEN 0 AND 100),
+    CONSTRAINT sop_peer_benchmarks_peers_check CHECK (peers >= 0)
+);
+-- Whether a group has its figures already.
+CREATE INDEX sop_peer_benchmarks_group_idx ON sop_ml.sop_peer_benchmarks (month, kind, metric_name);

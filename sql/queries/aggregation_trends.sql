@@ -23,7 +23,7 @@ WITH span AS MATERIALIZED (
            pg_catalog.avg(level.value ORDER BY a.local_date) AS mean_level
     FROM span AS s
     JOIN sop_ml.sop_performance_aggregates AS a
-        ON a.restaurant_id = s.restaurant_id AND a.grain = $3 AND a.local_date BETWEEN s.first_date AND s.last_date
+        ON a.restaurant_id = s.restaurant_id AND a.grain = $3 AND a.segment = '' AND a.local_date BETWEEN s.first_date AND s.last_date
        AND a.bucket_start >= s.period_start - interval '1 day' AND a.bucket_start < s.period_end
        AND NOT a.is_closed
     CROSS JOIN LATERAL (SELECT CASE WHEN a.denominator IS NULL THEN coalesce(a.mean, a.total) ELSE a.rate END) AS level (value)

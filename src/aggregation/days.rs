@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pgrx::Uuid;
 use pgrx::datum::{Date, TimestampWithTimeZone};
 
-use crate::error::PgResult;
+use crate::error::{PgResult, internal};
 use crate::subtransaction::{Failure, isolated};
 
 /// One local calendar day, or longer period, of one restaurant.
@@ -21,6 +21,19 @@ pub(super) struct LocalDay {
     pub(super) open_at: String,
     /// The day that the run was asked for, not one that late rows fall on.
     pub(super) is_requested: bool,
+}
+
+/// So many restaurants are rolled up for a whole day at once. More are done in parts of a day, so that the number of
+/// buckets that a statement holds in memory does not grow with them.
+const RESTAURANTS_AT_ONCE: usize = 100;
+
+const HOUR: i64 = 3_600_000_000;
+
+/// A part of each of some days, in whole hours from their first instants.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) from: Vec<TimestampWithTimeZone>,
+    pub(super) to: Vec<TimestampWithTimeZone>,
 }
 
 /// Days, with their columns as the array parameters of statements.
@@ -71,6 +84,49 @@ impl Days {
             dates.entry(date).or_default().push(day.clone());
         }
         dates.into_values().map(Days)
+    }
+
+    /// Only the days of these restaurants.
+    pub(super) fn of(&self, restaurants: &[Uuid]) -> Days {
+        let chosen = |day: &&LocalDay| restaurants.contains(&day.restaurant);
+        Days(self.0.iter().filter(chosen).cloned().collect())
+    }
+
+    /// The parts in which days of the same date are rolled up.
+    pub(super) fn parts(&self) -> PgResult<Vec<Part>> {
+        if self.0.len() <= RESTAURANTS_AT_ONCE {
+            return Ok(vec![Part {
+                from: self.starts(),
+                to: self.ends(),
+            }]);
+        }
+        let step = HOUR * (24 * RESTAURANTS_AT_ONCE / self.0.len()).max(1) as i64;
+        let longest = self
+            .0
+            .iter()
+            .map(|day| day.ends_at.into_inner() - day.starts_at.into_inner())
+            .max()
+            .unwrap_or(0);
+        let edge = |after: i64| {
+            self.0
+                .iter()
+                .map(|day| {
+                    let at = day.starts_at.into_inner() + after;
+                    TimestampWithTimeZone::try_from(at.min(day.ends_at.into_inner()))
+                        .map_err(|error| internal(error.to_string()))
+                })
+                .collect::<PgResult<Vec<_>>>()
+        };
+        (0..)
+            .map(|number| number * step)
+            .take_while(|&after| after < longest)
+            .map(|after| {
+                Ok(Part {
+                    from: edge(after)?,
+                    to: edge(after + step)?,
+                })
+            })
+            .collect()
     }
 
     /// How many restaurants there are.

@@ -11,18 +11,13 @@ use sop_analytics::aggregation::{
     rolling_median,
 };
 use sop_analytics::codec::Codec;
-use sop_analytics::statistics::{
-    Estimator, PercentileSketch, StatsSummary, mean_interval, wilson_interval,
-};
+use sop_analytics::statistics::{PercentileSketch, StatsSummary, wilson_interval};
 
 use crate::arrays::missing_as_nan;
 use crate::error::{PgResult, from_analytics, invalid_parameter};
 
-/// Confidence of the bounds in every bucket.
+/// Confidence of the bounds of a rate.
 const LEVEL: f64 = 0.95;
-
-/// The percentiles that every bucket shows.
-const PERCENTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
 /// The finished columns of a bucket from its stored states.
 #[pg_extern(immutable, parallel_safe)]
@@ -34,26 +29,13 @@ fn bucket_measures(
         return Ok(None);
     };
     let summary = StatsSummary::decode(stats).map_err(from_analytics)?;
-    let quantiles = match percentiles {
-        None => vec![None; PERCENTILES.len()],
-        Some(bytes) => PercentileSketch::decode(bytes)
-            .map_err(from_analytics)?
-            .percentiles(&PERCENTILES)
-            .map_err(from_analytics)?,
-    };
-    let interval = mean_interval(&summary, LEVEL).map_err(from_analytics)?;
-    let mut measures = vec![
-        Some(summary.n() as f64),
-        summary.sum(),
-        summary.mean(),
-        summary.stddev(Estimator::Sample),
-        summary.min(),
-        summary.max(),
-    ];
-    measures.extend(quantiles);
-    measures.push(interval.map(|found| found.interval.lower));
-    measures.push(interval.map(|found| found.interval.upper));
-    Ok(Some(measures))
+    let sketch = percentiles
+        .map(PercentileSketch::decode)
+        .transpose()
+        .map_err(from_analytics)?;
+    aggregation::bucket_measures(&summary, sketch.as_ref())
+        .map(Some)
+        .map_err(from_analytics)
 }
 
 /// A rate with Wilson's bounds; successes beyond the number of trials count as all of them.

@@ -7,9 +7,13 @@
     reason = "rows are declared where pgrx reads them"
 )]
 
+mod baselines;
+mod buckets;
+mod compare;
 mod days;
 mod measures;
 mod models;
+mod peers;
 mod roll_up;
 mod run;
 mod series;
@@ -63,7 +67,7 @@ fn run_daily_ml_aggregation(
     let days = run.step("roll_up", |run| roll_up::step(run.scope, run.day, run.id));
     run.step("compare", |_| series::compare(&days));
     run.step("baselines", |run| {
-        series::baselines(&days.requested(), run.id)
+        baselines::step(&days.requested(), run.scope.sees_all(), run.id)
     });
     run.step("trends", |run| series::trends(&days.requested(), run.id));
     run.step("prediction_anomalies", |_| {
@@ -101,28 +105,6 @@ fn aggregate_performance(
     Ok(counts.rows_out)
 }
 
-/// Computes the baselines of a restaurant's series from its day buckets; returns how many got a new version.
-#[pg_extern(volatile)]
-#[search_path(pg_catalog, pg_temp)]
-fn compute_baselines(
-    restaurant_id: default!(Option<Uuid>, "NULL"),
-    method: default!(Option<&str>, "'rolling_median'"),
-    day: default!(Option<Date>, "NULL"),
-) -> PgResult<i64> {
-    let method = required("method", method)?;
-    if method != "rolling_median" {
-        return Err(
-            invalid_parameter(format!("unknown baseline method \"{method}\""))
-                .set_hint("The method is rolling_median."),
-        );
-    }
-    let day = checked_day(day)?;
-    let restaurant = tenancy::resolve(restaurant_id)?;
-    begin_writing(c"compute_baselines()")?;
-    let days = roll_up::requested_days(Some(restaurant), day)?;
-    Ok(series::new_baselines(&days, new_run()?)?.rows_out)
-}
-
 /// Refreshes both materialized views.
 #[pg_extern(volatile)]
 #[search_path(pg_catalog, pg_temp)]
@@ -151,8 +133,6 @@ COMMENT ON FUNCTION sop_ml.run_daily_ml_aggregation(uuid, date) IS
 'The nightly run. Rolls raw observations and interactions up to hours, days, weeks, months, quarters and years in each restaurant''s time zone, compares, computes baselines and trends, checks deployed models and refreshes the summaries; returns a row per step. restaurant_id NULL: all restaurants (superusers and BYPASSRLS roles only); day NULL: each restaurant''s local yesterday. May be repeated at any time: whole buckets are replaced, late rows are picked up. Example: SELECT * FROM sop_ml.run_daily_ml_aggregation();';
 COMMENT ON FUNCTION sop_ml.aggregate_performance(uuid, timestamptz, timestamptz) IS
 'Recomputes the buckets of every local day that [from_time, to_time) touches, and of the weeks, months, quarters and years around them; returns how many buckets were written. For back-fills and after a change of time zone. Example: SELECT sop_ml.aggregate_performance(NULL, ''2026-01-01'', ''2026-02-01'');';
-COMMENT ON FUNCTION sop_ml.compute_baselines(uuid, text, date) IS
-'Computes the baseline of every series from the 28 days up to a local day (NULL: yesterday) and stores those that changed as new versions in sop_performance_baselines; returns how many. method: rolling_median. Example: SELECT sop_ml.compute_baselines();';
 COMMENT ON FUNCTION sop_ml.refresh_performance_summaries() IS
 'Refreshes the materialized views behind sop_daily_performance_summary and sop_weekly_performance_trends; for members of sop_ml_operator. Example: SELECT * FROM sop_ml.refresh_performance_summaries();';
 "#,
@@ -160,7 +140,6 @@ COMMENT ON FUNCTION sop_ml.refresh_performance_summaries() IS
     requires = [
         run_daily_ml_aggregation,
         aggregate_performance,
-        compute_baselines,
         refresh_performance_summaries
     ]
 );
@@ -175,6 +154,11 @@ struct Scope {
 }
 
 impl Scope {
+    /// All restaurants, on an operator's behalf.
+    fn sees_all(&self) -> bool {
+        self.is_operator && self.restaurant.is_none()
+    }
+
     /// All restaurants are for operators, one is for its managers.
     fn of_job(restaurant_id: Option<Uuid>) -> PgResult<Self> {
         let is_operator = tenancy::may_see_all()?;

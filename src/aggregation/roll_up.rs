@@ -20,6 +20,10 @@ const DELETE: &str = include_str!("../../sql/queries/aggregation_delete.sql");
 const HOURS_TIME_SERIES: &str = include_str!("../../sql/queries/aggregation_hours_time_series.sql");
 const HOURS_INTERACTIONS: &str =
     include_str!("../../sql/queries/aggregation_hours_interactions.sql");
+const SEGMENTED: &str = include_str!("../../sql/queries/aggregation_segmented.sql");
+const HOURS_SEGMENTS: &str = include_str!("../../sql/queries/aggregation_hours_segments.sql");
+const CALENDAR: &str = include_str!("../../sql/queries/aggregation_calendar.sql");
+const CALENDAR_GAPS: &str = include_str!("../../sql/queries/aggregation_calendar_gaps.sql");
 const ROLL_UP: &str = include_str!("../../sql/queries/aggregation_roll_up.sql");
 const DAY_USERS: &str = include_str!("../../sql/queries/aggregation_day_users.sql");
 const STATISTICS_STALE: &str = include_str!("../../sql/queries/aggregation_statistics_stale.sql");
@@ -89,6 +93,7 @@ fn attempt(scope: Scope, day: Option<Date>, run: Uuid) -> PgResult<(Outcome, Day
     };
     let days = find_days(scope.restaurant, day, noted, true)?;
     let counts = recompute(&days, run)?;
+    fill_calendar(&days.requested(), run)?;
     renew_statistics(counts.rows_out)?;
     notes.push(format!("{} local days", days.0.len()));
     let outcome = Outcome {
@@ -188,16 +193,17 @@ pub(super) fn recompute(days: &Days, run: Uuid) -> PgResult<Counts> {
     delete(days, &["hour", "day"])?;
     let mut counts = Counts::default();
     for same_date in days.by_date() {
-        counts += hours(&same_date, run)?;
+        let (hours, sources) = hours(&same_date, run)?;
+        counts += hours;
+        counts.rows_out += segments(&same_date, run)?;
+        let people = count_people(&same_date, sources)?;
+        counts.rows_out += roll_up(&same_date, "hour", "day", &people, run)?;
     }
-    counts.rows_out += roll_up(days, "hour", "day", run)?;
-    for same_date in days.by_date() {
-        count_users(&same_date)?;
-    }
+    write_calendar(days, run)?;
     for (grain, finer) in LONGER_GRAINS {
         let periods = periods_of(days, grain)?;
         delete(&periods, &[grain])?;
-        counts.rows_out += roll_up(&periods, finer, grain, run)?;
+        counts.rows_out += roll_up(&periods, finer, grain, &People::default(), run)?;
     }
     Ok(counts)
 }
@@ -214,44 +220,140 @@ fn renew_statistics(rows_written: i64) -> PgResult<()> {
     Ok(())
 }
 
-/// The hour buckets of days that have the same local date.
-fn hours(days: &Days, run: Uuid) -> PgResult<Counts> {
-    let mut counts = Counts::default();
-    let (starts, ends) = (days.starts(), days.ends());
-    let (Some(&from), Some(&to)) = (starts.iter().min(), ends.iter().max()) else {
-        return Ok(counts);
-    };
-    for statement in [HOURS_TIME_SERIES, HOURS_INTERACTIONS] {
-        let arguments = [
-            days.restaurants().into(),
-            days.dates().into(),
-            starts.clone().into(),
-            ends.clone().into(),
-            days.open_at().into(),
-            from.into(),
-            to.into(),
-            run.into(),
-        ];
-        counts += read_counts(sql::modify(statement, &arguments, counts_of)?);
-    }
-    Ok(counts)
+/// Where people are named on a day.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sources {
+    interactions: bool,
+    observations: bool,
 }
 
-/// The distinct users of days that have the same local date.
-fn count_users(days: &Days) -> PgResult<()> {
+/// The hour buckets of days that have the same local date.
+fn hours(days: &Days, run: Uuid) -> PgResult<(Counts, Sources)> {
+    let mut counts = Counts::default();
+    let mut sources = Sources::default();
+    for part in days.parts()? {
+        let (Some(&earliest), Some(&latest)) = (part.from.iter().min(), part.to.iter().max())
+        else {
+            continue;
+        };
+        for (statement, has_people) in [
+            (HOURS_TIME_SERIES, &mut sources.observations),
+            (HOURS_INTERACTIONS, &mut sources.interactions),
+        ] {
+            let arguments = [
+                days.restaurants().into(),
+                days.dates().into(),
+                days.starts().into(),
+                days.ends().into(),
+                days.open_at().into(),
+                part.from.clone().into(),
+                part.to.clone().into(),
+                earliest.into(),
+                latest.into(),
+                run.into(),
+            ];
+            for (made, names_people) in sql::modify(statement, &arguments, |row| {
+                Ok((counts_of(row)?, row.required::<bool>(3)?))
+            })? {
+                counts += made;
+                *has_people |= names_people;
+            }
+        }
+    }
+    Ok((counts, sources))
+}
+
+/// The hour buckets of the chosen dimensions of days that have the same local date; returns how many.
+fn segments(days: &Days, run: Uuid) -> PgResult<i64> {
+    let chosen = sql::modify(SEGMENTED, &[days.restaurants().into()], |row| {
+        row.required::<Uuid>(1)
+    })?;
+    let days = days.of(&chosen);
     let (starts, ends) = (days.starts(), days.ends());
     let (Some(&from), Some(&to)) = (starts.iter().min(), ends.iter().max()) else {
-        return Ok(());
+        return Ok(0);
     };
     let arguments = [
         days.restaurants().into(),
         days.dates().into(),
         starts.clone().into(),
         ends.clone().into(),
+        days.open_at().into(),
         from.into(),
         to.into(),
+        run.into(),
     ];
-    sql::execute(DAY_USERS, &arguments).map(|_| ())
+    let made = sql::modify(HOURS_SEGMENTS, &arguments, |row| row.required::<i64>(1))?;
+    Ok(made.into_iter().sum())
+}
+
+/// How many people had to do with a metric on a day, as the array parameters of the roll-up.
+#[derive(Debug, Default)]
+struct People {
+    restaurants: Vec<Uuid>,
+    starts: Vec<TimestampWithTimeZone>,
+    metrics: Vec<String>,
+    procedures: Vec<Uuid>,
+    counts: Vec<i64>,
+}
+
+/// The distinct people of days that have the same local date.
+fn count_people(days: &Days, sources: Sources) -> PgResult<People> {
+    let mut people = People::default();
+    let (starts, ends) = (days.starts(), days.ends());
+    let (Some(&from), Some(&to)) = (starts.iter().min(), ends.iter().max()) else {
+        return Ok(people);
+    };
+    if !(sources.interactions || sources.observations) {
+        return Ok(people);
+    }
+    let arguments = [
+        days.restaurants().into(),
+        starts.clone().into(),
+        ends.clone().into(),
+        from.into(),
+        to.into(),
+        sources.interactions.into(),
+        sources.observations.into(),
+    ];
+    sql::modify(DAY_USERS, &arguments, |row| {
+        people.restaurants.push(row.required(1)?);
+        people.starts.push(row.required(2)?);
+        people.metrics.push(row.required(3)?);
+        people.procedures.push(row.required(4)?);
+        people.counts.push(row.required(5)?);
+        Ok(())
+    })?;
+    Ok(people)
+}
+
+/// Remembers the days, so that a closed day can be told from one without data.
+fn write_calendar(days: &Days, run: Uuid) -> PgResult<()> {
+    let arguments = [
+        days.restaurants().into(),
+        days.dates().into(),
+        days.starts().into(),
+        days.ends().into(),
+        days.closed().into(),
+        days.open_at().into(),
+        run.into(),
+    ];
+    sql::execute(CALENDAR, &arguments).map(|_| ())
+}
+
+/// Remembers the days before the requested ones that no run has looked at.
+fn fill_calendar(requested: &Days, run: Uuid) -> PgResult<()> {
+    let gaps: (Vec<_>, Vec<_>) = sql::modify(
+        CALENDAR_GAPS,
+        &[requested.restaurants().into(), requested.dates().into()],
+        noted_hour,
+    )?
+    .into_iter()
+    .unzip();
+    if gaps.0.is_empty() {
+        return Ok(());
+    }
+    write_calendar(&find_days(None, None, gaps, false)?, run)
 }
 
 /// The local periods of a grain that contain the days.
@@ -288,7 +390,7 @@ fn delete(periods: &Days, grains: &[&str]) -> PgResult<()> {
     .map(|_| ())
 }
 
-fn roll_up(periods: &Days, finer: &str, grain: &str, run: Uuid) -> PgResult<i64> {
+fn roll_up(periods: &Days, finer: &str, grain: &str, people: &People, run: Uuid) -> PgResult<i64> {
     let arguments = [
         periods.restaurants().into(),
         periods.dates().into(),
@@ -298,8 +400,13 @@ fn roll_up(periods: &Days, finer: &str, grain: &str, run: Uuid) -> PgResult<i64>
         finer.into(),
         grain.into(),
         run.into(),
+        people.restaurants.clone().into(),
+        people.starts.clone().into(),
+        people.metrics.clone().into(),
+        people.procedures.clone().into(),
+        people.counts.clone().into(),
     ];
-    Ok(read_counts(sql::modify(ROLL_UP, &arguments, counts_of)?).rows_out)
+    sql::execute(ROLL_UP, &arguments)
 }
 
 fn counts_of(row: &Row<'_>) -> PgResult<Counts> {
@@ -307,8 +414,4 @@ fn counts_of(row: &Row<'_>) -> PgResult<Counts> {
         rows_in: row.required(1)?,
         rows_out: row.required(2)?,
     })
-}
-
-fn read_counts(rows: Vec<Counts>) -> Counts {
-    rows.into_iter().next().unwrap_or_default()
 }

@@ -36,7 +36,7 @@ const KINDS: [Kind; 6] = [
     Kind {
         name: "compute_baselines",
         statement: include_str!("../../sql/queries/job_compute_baselines.sql"),
-        parameters: &["method", "day"],
+        parameters: &["method", "day", "options"],
         level: Some(AccessLevel::Manager),
         for_installation: false,
     },

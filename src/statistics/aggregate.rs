@@ -28,14 +28,14 @@ fn keep<S>(state: S, fcinfo: pg_sys::FunctionCallInfo) -> PgResult<Internal> {
 ///
 /// Functions with an internal argument cannot be called from SQL; `CREATE AGGREGATE` ties each to functions of the same
 /// state type.
-pub(super) fn state_of<S>(state: &Internal) -> Option<&S> {
+pub(crate) fn state_of<S>(state: &Internal) -> Option<&S> {
     // SAFETY: `state` was made by `keep` or `deserialize` of the same aggregate, hence of type `S`.
     unsafe { state.get::<S>() }
 }
 
 /// One step of a transition: changes the state in place, or makes the first one.
 #[inline]
-pub(super) fn transition<S>(
+pub(crate) fn transition<S>(
     mut state: Internal,
     fcinfo: pg_sys::FunctionCallInfo,
     first: impl FnOnce() -> PgResult<S>,
@@ -99,7 +99,7 @@ fn fail<E: Classify>(error: E) -> ! {
 /// # Safety
 /// `fcinfo` must be a call with an internal argument, which is NULL or made by [`keep`] of an `S`, and a float8.
 #[inline]
-pub(super) unsafe fn step_in_place<S, E: Classify>(
+pub(crate) unsafe fn step_in_place<S, E: Classify>(
     fcinfo: pg_sys::FunctionCallInfo,
     push: impl FnOnce(&mut S, f64) -> Result<(), E>,
 ) -> Option<pg_sys::Datum> {
@@ -154,4 +154,4 @@ macro_rules! in_place {
         }
     };
 }
-pub(super) use in_place;
+pub(crate) use in_place;

@@ -1,6 +1,6 @@
 //! Statistics: the states that can be stored and merged, their aggregates and accessors, intervals and tests.
 
-mod aggregate;
+pub(crate) mod aggregate;
 mod distinct_agg;
 mod percentile_accessors;
 mod percentile_agg;

@@ -18,6 +18,7 @@ mod codec;
 mod scale;
 
 pub(crate) use cells::Cell;
+mod compact;
 
 /// The relative error bound of a sketch that was not told another.
 pub const DEFAULT_RELATIVE_ERROR: f64 = 0.01;
@@ -90,6 +91,8 @@ impl PercentileSketch {
             form: Form::Exact(Vec::new()),
         }
     }
+    /// So many values are kept exactly.
+    pub const EXACT_VALUES: usize = EXACT_UP_TO;
 
     /// An empty sketch with its own error bound.
     ///
@@ -164,6 +167,15 @@ impl PercentileSketch {
         match &mut self.form {
             Form::Buckets(buckets) => Ok(buckets),
             Form::Exact(_) => Err(StatisticsError::Overflow("percentile_sketch")),
+        }
+    }
+
+    /// The values themselves, in the order of arrival, while they are kept exactly.
+    #[must_use]
+    pub fn exact_values(&self) -> Option<&[f64]> {
+        match &self.form {
+            Form::Exact(values) => Some(values),
+            Form::Buckets(_) => None,
         }
     }
 

@@ -53,6 +53,60 @@ SELECT own.id, own.id, own.id, 'view', '2024-03-10 10:10:00+00' FROM own;
 UPDATE sop_user_interactions SET occurred_at = '2024-05-01 23:00:00+00' WHERE restaurant_id = (SELECT id FROM own);
 TABLE dirty;
 
+-- COPY notes its hours like INSERT; MERGE those of every action; a writing CTE, and an upsert that does nothing, too.
+DELETE FROM sop_ml_storage.dirty_buckets WHERE restaurant_id IN (SELECT id FROM own);
+DELETE FROM sop_time_series_data WHERE restaurant_id = (SELECT id FROM own);
+DELETE FROM sop_ml_storage.dirty_buckets WHERE restaurant_id IN (SELECT id FROM own);
+COPY sop_time_series_data (restaurant_id, metric_name, observed_at, value) FROM stdin;
+04000000-0000-0000-0000-000000000001	minutes	2024-03-10 10:10:00+00	1
+04000000-0000-0000-0000-000000000001	minutes	2024-03-10 10:20:00+00	2
+04000000-0000-0000-0000-000000000001	minutes	2024-03-10 12:10:00+00	3
+\.
+TABLE dirty;
+DELETE FROM sop_ml_storage.dirty_buckets WHERE restaurant_id IN (SELECT id FROM own);
+MERGE INTO sop_time_series_data AS t
+USING (SELECT own.id, v.at::timestamptz, v.value FROM own, (VALUES ('2024-03-10 10:10:00+00', 5), ('2024-03-10 12:10:00+00', -1),
+       ('2024-03-10 15:00:00+00', 7)) AS v (at, value)) AS s
+ON t.restaurant_id = s.id AND t.metric_name = 'minutes' AND t.observed_at = s.at
+WHEN MATCHED AND s.value < 0 THEN DELETE
+WHEN MATCHED THEN UPDATE SET value = s.value
+WHEN NOT MATCHED THEN INSERT (restaurant_id, metric_name, observed_at, value) VALUES (s.id, 'minutes', s.at, s.value);
+TABLE dirty;
+DELETE FROM sop_ml_storage.dirty_buckets WHERE restaurant_id IN (SELECT id FROM own);
+WITH gone AS (DELETE FROM sop_time_series_data WHERE restaurant_id = (SELECT id FROM own) AND value = 7 RETURNING restaurant_id)
+INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value) SELECT restaurant_id, 'minutes', '2024-03-10 16:00:00+00', 8 FROM gone;
+INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value) SELECT own.id, 'minutes', '2024-03-10 10:20:00+00', 9 FROM own ON CONFLICT DO NOTHING;
+TABLE dirty;
+-- What a savepoint undoes is not noted.
+DELETE FROM sop_ml_storage.dirty_buckets WHERE restaurant_id IN (SELECT id FROM own);
+BEGIN;
+SAVEPOINT before;
+UPDATE sop_time_series_data SET value = 0 WHERE restaurant_id = (SELECT id FROM own);
+ROLLBACK TO before;
+UPDATE sop_time_series_data SET value = 4 WHERE restaurant_id = (SELECT id FROM own) AND observed_at = '2024-03-10 16:00:00+00';
+COMMIT;
+TABLE dirty;
+
+-- Rows that move to the partition of their month are the same rows: nothing is noted, nothing is lost.
+DELETE FROM sop_ml_storage.dirty_buckets WHERE restaurant_id IN (SELECT id FROM own);
+INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value)
+SELECT own.id, 'minutes', date_trunc('month', now(), 'UTC') - interval '4 months' + i * interval '1 day', i FROM own, generate_series(1, 3) AS i;
+DELETE FROM sop_ml_storage.dirty_buckets WHERE restaurant_id IN (SELECT id FROM own);
+BEGIN;
+SELECT sum(rows_moved) >= 3 AS moved FROM maintain_partitions() WHERE relation = 'sop_time_series_data';
+TABLE dirty;
+SELECT count(*) FROM sop_time_series_data WHERE restaurant_id = (SELECT id FROM own) AND observed_at > '2024-12-31';
+ROLLBACK;
+
+-- TRUNCATE notes every hour that has a bucket.
+BEGIN;
+SELECT aggregate_performance(own.id, '2024-03-10', '2024-03-11') > 0 AS rolled_up FROM own;
+TRUNCATE sop_time_series_data;
+TABLE dirty;
+SELECT status FROM run_daily_ml_aggregation((SELECT id FROM own), '2024-03-10') WHERE step = 'roll_up';
+SELECT count(*) FROM sop_performance_aggregates WHERE restaurant_id = (SELECT id FROM own);
+ROLLBACK;
+
 -- The opt-out flag follows the preference, from either side.
 INSERT INTO sop_user_profiles (restaurant_id, user_id, personalization_opt_out)
 SELECT own.id, '04000000-0000-0000-0000-0000000000a1', true FROM own;

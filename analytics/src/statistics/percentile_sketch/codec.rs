@@ -3,19 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 use super::buckets::{Buckets, LARGEST_COUNT, MAX_BUCKETS, MAX_COLLAPSES};
-use super::{EXACT_UP_TO, Form, PercentileSketch, canonical, sorted};
+use super::compact::{
+    read_buckets, read_exact, read_number, write_buckets, write_exact, write_number,
+};
+use super::{DEFAULT_RELATIVE_ERROR, EXACT_UP_TO, Form, PercentileSketch, canonical, sorted};
 use crate::codec::{Codec, CodecError, Reader, TextError, TextForm};
 use crate::statistics::error::StatisticsError;
 use crate::statistics::json_float::JsonFloat;
 use crate::statistics::store::Store;
 
-/// Forms of layout version 1.
+/// Forms; in layout version 2 with [`OWN_ERROR`] added where the error bound is not the default one.
 const EXACT: u8 = 0;
 const BUCKETS: u8 = 1;
+const OWN_ERROR: u8 = 2;
 
-const TOO_MANY_EXACT: &str = "more than 64 exact values";
-const NOT_CANONICAL: &str = "a negative zero or an unusual NaN among the exact values";
-const NOT_SORTED: &str = "exact values are not sorted";
+/// The text form has not changed since the first layout.
+const TEXT_VERSION: u8 = 1;
 
 /// Everything a sketch consists of, not yet checked; these are the keys of the text form.
 #[derive(Serialize, Deserialize)]
@@ -53,7 +56,7 @@ impl From<&PercentileSketch> for Unchecked {
             Form::Buckets(buckets) => (None, Some(UncheckedBuckets::from(buckets))),
         };
         Self {
-            version: PercentileSketch::VERSION,
+            version: TEXT_VERSION,
             relative_error: JsonFloat(sketch.target),
             exact,
             buckets,
@@ -97,16 +100,16 @@ impl Unchecked {
 
 fn check_exact(values: Vec<f64>) -> Result<Vec<f64>, &'static str> {
     if values.len() > EXACT_UP_TO {
-        return Err(TOO_MANY_EXACT);
+        return Err("more than 64 exact values");
     }
     if values
         .iter()
         .any(|value| value.to_bits() != canonical(*value).to_bits())
     {
-        return Err(NOT_CANONICAL);
+        return Err("a negative zero or an unusual NaN among the exact values");
     }
     if !values.is_sorted_by(|a, b| a.total_cmp(b).is_le()) {
-        return Err(NOT_SORTED);
+        return Err("exact values are not sorted");
     }
     Ok(values)
 }
@@ -208,77 +211,82 @@ fn filled(buckets: &[(i32, u64)]) -> Store {
     store
 }
 
-/// Layout version 1: relative_error as a double and the form as a byte. Exact form: count as u32, the sorted values as
-/// doubles. Bucket form: collapses as u8; counts of -Infinity, zero, Infinity and NaN as u64; min and max as doubles;
-/// then for the negative and for the positive buckets their number as u32 and each as (i32, u64) ascending.
+/// Layout version 2: the form as a byte, then the relative_error as a double unless it is the default one. Exact form:
+/// [`write_exact`] of the sorted values. Bucket form: collapses as u8; counts of -Infinity, zero, Infinity and NaN as numbers
+/// of variable length; min and max as doubles; then [`write_buckets`] of the negative and of the positive ones.
+///
+/// Layout version 1, which is read only: relative_error as a double and the form as a byte. Exact form: count as u32, the
+/// sorted values as doubles. Bucket form: as above with u64 for the counts; then for the negative and for the positive
+/// buckets their number as u32 and each as (i32, u64) ascending.
 impl Codec for PercentileSketch {
     const TYPE_NAME: &'static str = "percentile_sketch";
     const MAGIC: u8 = 0x52;
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.target.to_le_bytes());
+        let form = match self.form {
+            Form::Exact(_) => EXACT,
+            Form::Buckets(_) => BUCKETS,
+        };
+        if self.target.to_bits() == DEFAULT_RELATIVE_ERROR.to_bits() {
+            out.push(form);
+        } else {
+            out.push(form | OWN_ERROR);
+            out.extend_from_slice(&self.target.to_le_bytes());
+        }
         match &self.form {
-            Form::Exact(values) => {
-                out.push(EXACT);
-                out.extend_from_slice(&(values.len() as u32).to_le_bytes());
-                for value in sorted(values) {
-                    out.extend_from_slice(&value.to_le_bytes());
-                }
-            }
+            Form::Exact(values) => write_exact(out, &sorted(values)),
             Form::Buckets(buckets) => {
-                out.push(BUCKETS);
                 out.push(buckets.collapses);
                 for count in [
                     buckets.negative_infinity,
                     buckets.zero,
                     buckets.positive_infinity,
                     buckets.nan,
-                    buckets.min.to_bits(),
-                    buckets.max.to_bits(),
                 ] {
-                    out.extend_from_slice(&count.to_le_bytes());
+                    write_number(out, count);
                 }
+                out.extend_from_slice(&buckets.min.to_le_bytes());
+                out.extend_from_slice(&buckets.max.to_le_bytes());
                 for store in [&buckets.negative, &buckets.positive] {
-                    out.extend_from_slice(&(store.used() as u32).to_le_bytes());
-                    for (index, count) in store.iter() {
-                        out.extend_from_slice(&index.to_le_bytes());
-                        out.extend_from_slice(&count.to_le_bytes());
-                    }
+                    write_buckets(out, store.used(), store.iter());
                 }
             }
         }
     }
 
     fn read(reader: &mut Reader<'_>, version: u8) -> Result<Self, CodecError> {
-        let relative_error = JsonFloat(reader.f64()?);
+        let (form, relative_error) = read_head(reader, version)?;
         let mut unchecked = Unchecked {
             version,
-            relative_error,
+            relative_error: JsonFloat(relative_error),
             exact: None,
             buckets: None,
         };
-        match reader.u8()? {
+        match form {
             EXACT => {
-                let length = reader.length(8)?;
-                let values = (0..length).map(|_| reader.f64().map(JsonFloat));
-                unchecked.exact = Some(values.collect::<Result<_, _>>()?);
+                let values = read_values(reader, version)?;
+                unchecked.exact = Some(values.into_iter().map(JsonFloat).collect());
             }
             BUCKETS => {
-                let collapses = reader.u8()?;
-                let (negative_infinity, zero) = (reader.u64()?, reader.u64()?);
-                let (positive_infinity, nan) = (reader.u64()?, reader.u64()?);
-                let (min, max) = (JsonFloat(reader.f64()?), JsonFloat(reader.f64()?));
+                let count = |reader: &mut Reader<'_>| match version {
+                    1 => reader.u64(),
+                    _ => read_number(reader),
+                };
+                let store = |reader: &mut Reader<'_>| match version {
+                    1 => read_store(reader),
+                    _ => read_buckets(reader),
+                };
                 unchecked.buckets = Some(UncheckedBuckets {
-                    collapses,
-                    negative_infinity,
-                    zero,
-                    positive_infinity,
-                    nan,
-                    min,
-                    max,
-                    negative: read_store(reader)?,
-                    positive: read_store(reader)?,
+                    collapses: reader.u8()?,
+                    negative_infinity: count(reader)?,
+                    zero: count(reader)?,
+                    positive_infinity: count(reader)?,
+                    nan: count(reader)?,
+                    min: JsonFloat(reader.f64()?),
+                    max: JsonFloat(reader.f64()?),
+                    negative: store(reader)?,
+                    positive: store(reader)?,
                 });
             }
             _ => return Err(reader.invalid("neither the exact nor the bucket form")),
@@ -287,6 +295,34 @@ impl Codec for PercentileSketch {
     }
 }
 
+/// The form without [`OWN_ERROR`], and the error bound.
+fn read_head(reader: &mut Reader<'_>, version: u8) -> Result<(u8, f64), CodecError> {
+    if version == 1 {
+        let relative_error = reader.f64()?;
+        return Ok((reader.u8()?, relative_error));
+    }
+    let form = reader.u8()?;
+    if form & OWN_ERROR == 0 {
+        return Ok((form, DEFAULT_RELATIVE_ERROR));
+    }
+    let own = reader.f64()?;
+    if own.to_bits() == DEFAULT_RELATIVE_ERROR.to_bits() {
+        return Err(reader.invalid("the default error bound is not written"));
+    }
+    Ok((form & !OWN_ERROR, own))
+}
+
+/// The values of the exact form, not yet checked.
+fn read_values(reader: &mut Reader<'_>, version: u8) -> Result<Vec<f64>, CodecError> {
+    if version == 1 {
+        let length = reader.length(8)?;
+        (0..length).map(|_| reader.f64()).collect()
+    } else {
+        read_exact(reader)
+    }
+}
+
+/// The buckets of layout version 1.
 fn read_store(reader: &mut Reader<'_>) -> Result<Vec<(i32, u64)>, CodecError> {
     let length = reader.length(12)?;
     (0..length)
@@ -301,26 +337,14 @@ impl PercentileSketch {
     /// # Errors
     /// [`StatisticsError::Stored`] when the bytes are not an encoded sketch, else as [`PercentileSketch::merge`].
     pub fn merge_encoded(&mut self, bytes: &[u8]) -> Result<(), StatisticsError> {
-        let (mut reader, _) = Self::open(bytes)?;
-        let target = reader.f64()?;
-        if target.to_bits() != self.target.to_bits() || reader.u8()? != EXACT {
+        let (mut reader, version) = Self::open(bytes)?;
+        let (form, target) = read_head(&mut reader, version)?;
+        if target.to_bits() != self.target.to_bits() || form != EXACT {
             return self.merge(&Self::decode(bytes)?);
         }
-        let length = reader.length(8)?;
-        if length > EXACT_UP_TO {
-            return Err(reader.invalid(TOO_MANY_EXACT).into());
-        }
-        let (values, _) = reader.bytes(8 * length)?.as_chunks::<8>();
-        let mut before = f64::from_bits(u64::MAX);
+        let values = check_exact(read_values(&mut reader, version)?)
+            .map_err(|reason| reader.invalid(reason))?;
         for value in values {
-            let value = f64::from_le_bytes(*value);
-            if value.to_bits() != canonical(value).to_bits() {
-                return Err(reader.invalid(NOT_CANONICAL).into());
-            }
-            if before.total_cmp(&value).is_gt() {
-                return Err(reader.invalid(NOT_SORTED).into());
-            }
-            before = value;
             self.push(value)?;
         }
         Ok(reader.close()?)
@@ -338,10 +362,10 @@ impl TextForm for PercentileSketch {
             type_name: Self::TYPE_NAME,
             reason: error.to_string(),
         })?;
-        if unchecked.version == 0 || unchecked.version > Self::VERSION {
+        if unchecked.version != TEXT_VERSION {
             return Err(TextError::Content(CodecError::Version {
                 type_name: Self::TYPE_NAME,
-                newest: Self::VERSION,
+                newest: TEXT_VERSION,
                 found: unchecked.version,
             }));
         }
@@ -388,12 +412,20 @@ mod tests {
 
     #[test]
     fn merging_bytes_refuses_what_decoding_refuses() {
-        let bytes = PercentileSketch::from_values([1.0, 2.0, 3.0])
+        let newest = PercentileSketch::from_values([1.0, 2.0, 3.0])
             .unwrap()
             .encode();
+        let mut bytes = vec![PercentileSketch::MAGIC, 1];
+        bytes.extend(DEFAULT_RELATIVE_ERROR.to_le_bytes());
+        bytes.push(EXACT);
+        bytes.extend(3_u32.to_le_bytes());
+        bytes.extend([1.0_f64, 2.0, 3.0].map(f64::to_le_bytes).concat());
+        assert_eq!(PercentileSketch::decode(&bytes).unwrap().encode(), newest);
         let mut sketch = PercentileSketch::default();
-        for end in 0..bytes.len() {
-            assert!(sketch.clone().merge_encoded(&bytes[..end]).is_err());
+        for bytes in [&newest, &bytes] {
+            for end in 0..bytes.len() {
+                assert!(sketch.clone().merge_encoded(&bytes[..end]).is_err());
+            }
         }
         let with = |at: usize, value: f64| {
             let mut bytes = bytes.clone();
