@@ -320,7 +320,7 @@ impl Chance {
 fn alarms(mut series: impl FnMut(&mut Chance) -> Vec<Bucket>) -> (f64, f64) {
     let mut chance = Chance(ChaCha8Rng::seed_from_u64(3));
     let (mut unusual, mut different) = (0, 0);
-    const RUNS: u32 = 3000;
+    const RUNS: u32 = 1000;
     for _ in 0..RUNS {
         let found = last_of(&series(&mut chance));
         let is_alarm = |finding: Option<Finding>| {

@@ -26,7 +26,7 @@ WITH reach AS (
     CROSS JOIN reach AS r
     GROUP BY c.restaurant_id
 ), reading AS MATERIALIZED (
-    -- A week has its partner of last year up to 371 days before, a day 364.
+    -- A week has its partner of last year 357 to 371 days before, a day 364.
     SELECT s.restaurant_id, s.wanted, span.days, span.from_time, span.to_time, least(pg_catalog.now(), newest.ends_at) AS data_end
     FROM scope AS s
     CROSS JOIN LATERAL (
@@ -34,8 +34,8 @@ WITH reach AS (
         FROM pg_catalog.unnest(s.wanted) AS w (days)
         CROSS JOIN reach AS r
         CROSS JOIN LATERAL (SELECT pg_catalog.daterange((lower(w.days) - r.window_back)::date, upper(w.days))) AS near (days)
-        CROSS JOIN LATERAL (SELECT CASE WHEN $3 IN ('day', 'week')
-            THEN pg_catalog.daterange(lower(w.days) - 371, upper(w.days) - 357) ELSE near.days END) AS far (days)
+        CROSS JOIN LATERAL (SELECT CASE $3 WHEN 'day' THEN pg_catalog.daterange(lower(w.days) - 364, upper(w.days) - 364)
+            WHEN 'week' THEN pg_catalog.daterange(lower(w.days) - 371, upper(w.days) - 357) ELSE near.days END) AS far (days)
     ) AS u
     CROSS JOIN LATERAL (
         SELECT part.days, lower(part.days)::timestamp AT TIME ZONE 'UTC' - interval '1 day',
@@ -62,9 +62,14 @@ WITH reach AS (
                a.baseline_adjusted_p_value, a.baseline_effect_size, a.baseline_verdict, a.baseline_n, a.baseline_stddev,
                a.baseline_autocorrelation, a.business_impact, a.impact_currency, a.roi), 0) ELSE 0 END AS held
     FROM reading AS r
-    JOIN sop_ml.sop_performance_aggregates AS a
-        ON a.restaurant_id = r.restaurant_id AND a.grain = $3 AND a.bucket_start >= r.from_time AND a.bucket_start < r.to_time
-       AND a.local_date <@ r.days
+    -- OFFSET 0: each range through the index. A join would read the whole history of the restaurants.
+    CROSS JOIN LATERAL (
+        SELECT h.*
+        FROM sop_ml.sop_performance_aggregates AS h
+        WHERE h.restaurant_id = r.restaurant_id AND h.grain = $3 AND h.bucket_start >= r.from_time AND h.bucket_start < r.to_time
+          AND h.local_date <@ r.days
+        OFFSET 0
+    ) AS a
     CROSS JOIN LATERAL (SELECT a.local_date <@ r.wanted AND NOT a.is_closed) AS judged (is_wanted)
     -- What the spread of days was at the end of a longer period: the comparison of days has found it.
     LEFT JOIN LATERAL (

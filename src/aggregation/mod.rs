@@ -27,7 +27,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::arguments::required;
-use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
+use crate::error::{PgResult, insufficient_privilege};
 use crate::period::calendar_date;
 use crate::{sql, tenancy};
 

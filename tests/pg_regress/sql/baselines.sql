@@ -167,7 +167,7 @@ SELECT * FROM sop_peer_benchmarks WHERE false;
 CREATE TEMP TABLE before AS SELECT * FROM benchmark_against_peers(:peer, NULL, '2026-02-10');
 UPDATE sop_restaurants SET cross_restaurant_opt_in = false, opt_in_changed_at = '2026-02-11' WHERE restaurant_id = '00000000-0000-0000-0000-0000000b0207';
 INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value)
-VALUES ('00000000-0000-0000-0000-0000000b0201', 'wait', '2026-01-12 08:00Z', 1e9);
+VALUES ('00000000-0000-0000-0000-0000000b0201', 'wait', '2026-01-12 18:00Z', 1e9);
 SELECT status FROM run_daily_ml_aggregation(NULL, '2026-02-11') WHERE step = 'baselines';
 SELECT count(*) AS changed FROM (TABLE before EXCEPT SELECT * FROM benchmark_against_peers(:peer, NULL, '2026-02-11')) AS d;
 SELECT status FROM benchmark_against_peers('00000000-0000-0000-0000-0000000b0207', 'wait', '2026-02-11');
