@@ -194,7 +194,7 @@ step_entry!(
     pg_finfo_distinct_rollup_step,
     distinct_rollup_transition_wrapper,
     State,
-    |state: &mut State, row| {
+    |state: &mut State, row: &[pg_sys::NullableDatum]| {
         let [sketch] = row else { return None };
         if sketch.isnull {
             return Some(Ok(()));

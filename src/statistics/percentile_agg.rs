@@ -37,7 +37,7 @@ step_entry!(
     pg_finfo_percentile_agg_accuracy_step,
     percentile_agg_accuracy_transition_wrapper,
     State,
-    |state: &mut State, row| {
+    |state: &mut State, row: &[pg_sys::NullableDatum]| {
         let [value, relative_error] = row else {
             return None;
         };
@@ -87,7 +87,7 @@ step_entry!(
     pg_finfo_percentile_rollup_step,
     percentile_rollup_transition_wrapper,
     State,
-    |state: &mut State, row| {
+    |state: &mut State, row: &[pg_sys::NullableDatum]| {
         let [sketch] = row else { return None };
         if sketch.isnull {
             return Some(Ok(()));

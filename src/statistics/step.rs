@@ -87,9 +87,16 @@ macro_rules! step_entry {
         pub(crate) unsafe extern "C-unwind" fn $entry(
             fcinfo: ::pgrx::pg_sys::FunctionCallInfo,
         ) -> ::pgrx::pg_sys::Datum {
+            // Outside of the unsafe block below, so that what is unsafe in the change says so itself.
+            fn change(
+                state: &mut $state,
+                row: &[::pgrx::pg_sys::NullableDatum],
+            ) -> Option<$crate::error::PgResult<()>> {
+                ($change)(state, row)
+            }
             // SAFETY: the SQL declaration has these argument types, and only aggregates of this state use it. Adding to
             // a state does not panic, so that nothing unwinds past this function but a guarded error.
-            match unsafe { $crate::statistics::step::step::<$state>(fcinfo, $change) } {
+            match unsafe { $crate::statistics::step::step::<$state>(fcinfo, change) } {
                 Some(state) => state,
                 // SAFETY: the same call, passed on.
                 None => unsafe { $wrapped(fcinfo) },

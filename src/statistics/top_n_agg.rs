@@ -29,7 +29,7 @@ step_entry!(
     pg_finfo_top_n_agg_step,
     top_n_agg_transition_wrapper,
     State,
-    |state: &mut State, row| {
+    |state: &mut State, row: &[pg_sys::NullableDatum]| {
         let [value, n] = row else { return None };
         if value.isnull {
             return Some(Ok(()));
@@ -123,8 +123,10 @@ fn top_n_agg_final(state: Internal) -> Option<TopNSketch> {
 #[pg_extern(immutable, strict, parallel_safe)]
 fn top_n(
     sketch: TopNSketch,
-) -> PgResult<TableIterator<'static, (name!(value, String), name!(count, i64), name!(error, i64))>>
-{
+) -> Result<
+    TableIterator<'static, (name!(value, String), name!(count, i64), name!(error, i64))>,
+    pg_sys::panic::ErrorReport,
+> {
     let mut rows = Vec::new();
     for row in sketch.0.top() {
         rows.push((

@@ -58,7 +58,7 @@ FROM sop_performance_aggregates
 WHERE restaurant_id = :own AND grain IN ('day', 'week') AND (metric_name <> 'untouched' OR segment <> '')
 ORDER BY grain, metric_name, local_date, segment;
 -- Explicit segments and rest are the whole, for every choice of keys, in every grain.
-SELECT keys, grain, bool_and(n = whole.n AND total = whole.total) AS adds_up
+SELECT keys, grain, bool_and(parts.n = whole.n AND parts.total = whole.total) AS adds_up
 FROM (SELECT grain, metric_name, bucket_start, keys, sum(n) AS n, sum(total) AS total
       FROM sop_performance_aggregates,
            LATERAL (SELECT coalesce(jsonb_path_query_first(segment::jsonb, '$.rest_of'), (SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(segment::jsonb) AS k)) AS keys) AS k

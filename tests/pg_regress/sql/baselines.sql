@@ -4,8 +4,8 @@ SET search_path = sop_ml, public;
 SET timezone = 'UTC';
 \set VERBOSITY terse
 \set SHOW_CONTEXT never
-\set house '''00000000-0000-0000-0000-0000000b0001'''
-\set sop '''00000000-0000-0000-0000-0000000b0101'''
+\set house '''00000000-0000-0000-0000-0000000bb001'''
+\set sop '''00000000-0000-0000-0000-0000000bb101'''
 
 INSERT INTO sop_restaurants (restaurant_id, name, kind) VALUES (:house, 'House', 'regress bistro');
 
@@ -141,15 +141,15 @@ SELECT comparison_verdict(NULL, 1, 0.01, true), comparison_verdict(1, 1, 0.01, t
 
 -- Peers. Seven restaurants of one kind share; their completion is 0.80, 0.82, …; the eighth does not share.
 INSERT INTO sop_restaurants (restaurant_id, name, kind, cross_restaurant_opt_in, opt_in_changed_at)
-SELECT ('00000000-0000-0000-0000-0000000b02' || lpad(r::text, 2, '0'))::uuid, 'Peer ' || r, 'regress peers', r <= 7, '2026-01-15'
+SELECT ('00000000-0000-0000-0000-0000000bb2' || lpad(r::text, 2, '0'))::uuid, 'Peer ' || r, 'regress peers', r <= 7, '2026-01-15'
 FROM generate_series(1, 8) AS r;
 INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value)
-SELECT ('00000000-0000-0000-0000-0000000b02' || lpad(r::text, 2, '0'))::uuid, 'wait', '2026-01-10 08:00Z'::timestamptz + make_interval(days => d), 10 + r
+SELECT ('00000000-0000-0000-0000-0000000bb2' || lpad(r::text, 2, '0'))::uuid, 'wait', '2026-01-10 08:00Z'::timestamptz + make_interval(days => d), 10 + r
 FROM generate_series(1, 8) AS r, generate_series(0, 9) AS d;
 INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value)
-SELECT ('00000000-0000-0000-0000-0000000b02' || lpad(r::text, 2, '0'))::uuid, 'rare', '2026-01-10 08:00Z', r FROM generate_series(1, 5) AS r;
-\set peer '''00000000-0000-0000-0000-0000000b0203'''
-\set outsider '''00000000-0000-0000-0000-0000000b0208'''
+SELECT ('00000000-0000-0000-0000-0000000bb2' || lpad(r::text, 2, '0'))::uuid, 'rare', '2026-01-10 08:00Z', r FROM generate_series(1, 5) AS r;
+\set peer '''00000000-0000-0000-0000-0000000bb203'''
+\set outsider '''00000000-0000-0000-0000-0000000bb208'''
 SELECT status FROM benchmark_against_peers(:peer, 'wait', '2026-02-10');
 SELECT step, status FROM run_daily_ml_aggregation(NULL, '2026-02-10') WHERE step IN ('roll_up', 'baselines');
 SELECT * FROM benchmark_against_peers(:peer, NULL, '2026-02-10');
@@ -165,12 +165,12 @@ WHERE restaurant_id = :peer AND method = 'peer_quantile';
 -- Somebody leaves, somebody changes a value: the month's figures are what they were.
 SELECT * FROM sop_peer_benchmarks WHERE false;
 CREATE TEMP TABLE before AS SELECT * FROM benchmark_against_peers(:peer, NULL, '2026-02-10');
-UPDATE sop_restaurants SET cross_restaurant_opt_in = false, opt_in_changed_at = '2026-02-11' WHERE restaurant_id = '00000000-0000-0000-0000-0000000b0207';
+UPDATE sop_restaurants SET cross_restaurant_opt_in = false, opt_in_changed_at = '2026-02-11' WHERE restaurant_id = '00000000-0000-0000-0000-0000000bb207';
 INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value)
-VALUES ('00000000-0000-0000-0000-0000000b0201', 'wait', '2026-01-12 18:00Z', 1e9);
+VALUES ('00000000-0000-0000-0000-0000000bb201', 'wait', '2026-01-12 18:00Z', 1e9);
 SELECT status FROM run_daily_ml_aggregation(NULL, '2026-02-11') WHERE step = 'baselines';
 SELECT count(*) AS changed FROM (TABLE before EXCEPT SELECT * FROM benchmark_against_peers(:peer, NULL, '2026-02-11')) AS d;
-SELECT status FROM benchmark_against_peers('00000000-0000-0000-0000-0000000b0207', 'wait', '2026-02-11');
+SELECT status FROM benchmark_against_peers('00000000-0000-0000-0000-0000000bb207', 'wait', '2026-02-11');
 SELECT benchmark_against_peers(:peer, 'wait', 'infinity');
 
 -- Readers of the summaries do not wait for their refresh; the window is bounded.

@@ -24,7 +24,7 @@ GROUP BY g ORDER BY g;
 SELECT bits, round(distinct_error(s)::numeric, 4) AS error, octet_length(s::bytea) AS bytes, abs(distinct_count(s) / 20010.0 - 1) < 3 * distinct_error(s) AS near
 FROM (SELECT 4 AS bits, distinct_agg(guest, 4) AS s FROM public.sketch_visits
       UNION ALL SELECT 10, distinct_agg(guest, 10) FROM public.sketch_visits
-      UNION ALL SELECT 14, distinct_agg(guest, precision_bits => 14) FROM public.sketch_visits
+      UNION ALL SELECT 14, distinct_agg(guest, 14) FROM public.sketch_visits
       UNION ALL SELECT 18, distinct_agg(guest, 18) FROM public.sketch_visits) AS q ORDER BY bits;
 SELECT distinct_agg(guest) = distinct_agg(guest, 14) AS default_is_14, distinct_agg(device) = distinct_agg(device, 14) AS uuid, distinct_agg(item) = distinct_agg(item, 14) AS text
 FROM public.sketch_visits;
@@ -86,8 +86,8 @@ SELECT station, distinct_agg(guest) AS d, distinct_agg(device, 11) AS coarse, di
 FROM public.sketch_visits GROUP BY station;
 SELECT station, a.d = b.d AS d, a.coarse = b.coarse AS coarse, coalesce(a.few = b.few, a.few IS NULL AND b.few IS NULL) AS few, a.t = b.t AS t
 FROM public.sketch_parallel AS a JOIN public.sketch_serial AS b USING (station) ORDER BY station;
-SELECT rollup(s.d) = w.d AS d, rollup(s.t) = w.t AS t, rollup(s.d) = (SELECT distinct_agg(guest) FROM public.sketch_visits) AS serial
-FROM public.sketch_serial AS s, public.sketch_whole AS w GROUP BY w.d, w.t;
+SELECT r.d = w.d AS d, r.t = w.t AS t, r.d = (SELECT distinct_agg(guest) FROM public.sketch_visits) AS serial
+FROM (SELECT rollup(d) AS d, rollup(t) AS t FROM public.sketch_serial) AS r, public.sketch_whole AS w;
 SELECT rollup(p) = (SELECT rollup(d) FROM public.sketch_serial) AS of_rollups
 FROM (SELECT rollup(d) AS p FROM public.sketch_serial GROUP BY station % 2) AS q;
 
