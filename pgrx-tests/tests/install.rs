@@ -13,8 +13,8 @@ use postgres::NoTls;
 use sop_ml_e2e::catalogue::{assert_same_lines, definitions, privileges, relations};
 use sop_ml_e2e::{Database, shared, sqlstate};
 
-/// The 30 tables of the machine-learning data layer, and those of migrations 036 and 043 around them.
-const TABLES: [&str; 42] = [
+/// The 31 tables of the machine-learning data layer, and those of migrations 036 and 043 around them.
+const TABLES: [&str; 43] = [
     // 037 training data
     "sop_ml_models",
     "sop_training_datasets",
