@@ -45,6 +45,26 @@ where
     Ok(values)
 }
 
+/// The elements of a one-dimensional array that may contain NULLs; `argument` names it in messages.
+pub(crate) fn optional_values<T>(array: Array<'_, T>, argument: &str) -> PgResult<Vec<Option<T>>>
+where
+    T: for<'a> UnboxDatum<As<'a> = T> + 'static,
+{
+    let mut values = Vec::new();
+    values.try_reserve_exact(array.len()).map_err(|error| {
+        with_code(
+            Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!("{argument}: {error}"),
+        )
+    })?;
+    for element in array.iter() {
+        pgrx::check_for_interrupts!();
+        values.push(element);
+    }
+    one_dimension(array, argument)?;
+    Ok(values)
+}
+
 /// The elements of a one-dimensional array in which NULL means missing, as NaN does; `argument` names it in messages.
 pub(crate) fn missing_as_nan(array: Array<'_, f64>, argument: &str) -> PgResult<Vec<f64>> {
     let values = array
