@@ -114,10 +114,10 @@ pub fn adjust_p_values(
     let m = sorted.len() as f64;
     let adjusted = match method {
         Adjustment::Bonferroni => sorted.iter().map(|p| p * m).collect(),
-        // Neither 1 - p nor its power is formed: tiny p-values keep their digits.
+        // Neither 1 - p nor its power is formed: tiny p-values keep their digits. Rounding must not take any away.
         Adjustment::Sidak => sorted
             .iter()
-            .map(|p| -(m * (-p).ln_1p()).exp_m1())
+            .map(|p| p.max(-(m * (-p).ln_1p()).exp_m1()))
             .collect(),
         Adjustment::Holm => step_down(&sorted, |rank| m - rank + 1.0),
         Adjustment::Hochberg => step_up(&sorted, |rank| m - rank + 1.0),
