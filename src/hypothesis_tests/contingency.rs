@@ -39,19 +39,19 @@ test_function! {
 test_function! {
     #[pg_extern(immutable, parallel_safe)]
     fn fisher_test(
-        observed: Option<Array<'_, i64>>,
+        counts: Option<Array<'_, i64>>,
         level: default!(Option<f64>, 0.95),
         alternative: default!(Option<&str>, "'two_sided'"),
     ) -> [] {
-        let (Some(observed), Some(level), Some(alternative)) = (observed, level, alternative)
+        let (Some(counts), Some(level), Some(alternative)) = (counts, level, alternative)
         else {
             return Ok(None);
         };
         let alternative = Alternative::named(alternative).map_err(from_analytics)?;
-        let (observed, columns) = table(observed, "observed")?;
-        let columns = columns.unwrap_or(observed.len());
-        let (&[a, b, c, d], 2) = (observed.as_slice(), columns) else {
-            let rows = observed.len().checked_div(columns).unwrap_or(0);
+        let (counts, columns) = table(counts, "counts")?;
+        let columns = columns.unwrap_or(counts.len());
+        let (&[a, b, c, d], 2) = (counts.as_slice(), columns) else {
+            let rows = counts.len().checked_div(columns).unwrap_or(0);
             return Err(from_analytics(HypothesisError::NotTwoByTwo { rows, columns }));
         };
         let found = hypothesis_tests::fisher_test([a, b, c, d], level, alternative, &mut Interrupts)

@@ -99,7 +99,7 @@ fn edge(cells: &[Cell], cut: f64) -> f64 {
 /// any. Without a value in one of the profiles only these.
 ///
 /// # Errors
-/// [`DriftError::Statistics`] with [`StatisticsError::ProfileKind`] for a profile of numbers and one of texts;
+/// [`DriftError::Statistics`] with [`ProfileKind`](crate::statistics::StatisticsError::ProfileKind) for a profile of numbers and one of texts;
 /// [`DriftError::Interrupted`].
 pub fn compare_profiles(
     reference: &DistributionProfile,
@@ -273,7 +273,7 @@ mod tests {
     use super::super::{DriftParameters, judge};
     use super::*;
     use crate::progress::Uninterruptible;
-    use crate::statistics::CategoryProfile;
+    use crate::statistics::{CategoryProfile, StatisticsError};
 
     fn numbers(values: impl IntoIterator<Item = f64>) -> DistributionProfile {
         let mut profile = NumericProfile::default();

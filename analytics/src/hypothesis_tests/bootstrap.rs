@@ -171,7 +171,7 @@ pub struct BootstrapResult {
 /// a sample is empty or its statistic does not exist.
 ///
 /// # Errors
-/// [`HypothesisError::NotFinite`]; [`HypothesisError::Repetitions`]; a level that is not inside (0, 1);
+/// [`HypothesisError::NotFinite`]; [`HypothesisError::Repetitions`]; [`HypothesisError::TooManyDraws`]; a level that is not inside (0, 1);
 /// [`HypothesisError::Interrupted`].
 pub fn bootstrap_interval(
     sample: &[f64],
@@ -180,7 +180,11 @@ pub fn bootstrap_interval(
     progress: &mut dyn Progress,
 ) -> Result<Option<BootstrapResult>, HypothesisError> {
     let level = check_level(plan.level)?;
-    let resamples = check_repetitions("resamples", plan.resamples)?;
+    let resamples = check_repetitions(
+        "resamples",
+        plan.resamples,
+        sample.len().saturating_add(second.map_or(0, <[f64]>::len)),
+    )?;
     finite(sample, "sample")?;
     let samples: Vec<&[f64]> = std::iter::once(sample).chain(second).collect();
     if let Some(second) = second {

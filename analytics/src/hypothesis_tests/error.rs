@@ -54,13 +54,13 @@ pub enum HypothesisError {
     #[error("expected must be NULL for a table: the margins give the expected counts")]
     ExpectedOfTable,
     /// A count is negative.
-    #[error("observed contains the negative count {0}")]
+    #[error("a count must not be negative, not {0}")]
     NegativeCount(i64),
     /// An expected count is zero, negative or not finite.
     #[error("expected must contain positive finite numbers, not {0}")]
     Expected(f64),
     /// Fisher's test is for two rows and two columns.
-    #[error("observed must be a table of 2 rows and 2 columns, not of {rows} and {columns}")]
+    #[error("counts must be a table of 2 rows and 2 columns, not of {rows} and {columns}")]
     NotTwoByTwo {
         /// How many rows there are.
         rows: usize,
@@ -101,6 +101,18 @@ pub enum HypothesisError {
         /// The number given.
         found: i64,
     },
+    /// More drawing than one call should do.
+    #[error("{argument} of {repetitions} over {values} values: at most {limit} values are drawn")]
+    TooManyDraws {
+        /// The name of the argument.
+        argument: &'static str,
+        /// Its value.
+        repetitions: u32,
+        /// How many values each repetition draws.
+        values: usize,
+        /// The most that are drawn.
+        limit: u64,
+    },
     /// Values and their group labels do not pair up.
     #[error("{values} values and {labels} group labels")]
     Labels {
@@ -121,6 +133,7 @@ impl Classify for HypothesisError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Statistics(error) => error.kind(),
+            Self::TooManyDraws { .. } => ErrorKind::LimitExceeded,
             Self::Interrupted(_) => ErrorKind::Interrupted,
             _ => ErrorKind::InvalidParameter,
         }
@@ -130,6 +143,9 @@ impl Classify for HypothesisError {
         let hint = match self {
             Self::Statistics(error) => return error.hint(),
             Self::NotANumber { .. } => "Filter NaN out before the test.",
+            Self::TooManyDraws { .. } => {
+                "Repeat less often: so many values need no thousands of repetitions."
+            }
             Self::Trim(_) => "The share to cut from each end: 0.1 for 10 %.",
             _ => return None,
         };

@@ -28,19 +28,32 @@ pub struct PermutationPlan {
     pub seed: i64,
 }
 
-/// Checks a number of repetitions.
+/// The most values that the repetitions of one call draw in all: some seconds of work.
+pub const LARGEST_DRAWS: u64 = 1_000_000_000;
+
+/// Checks a number of repetitions over so many values.
 pub(super) fn check_repetitions(
     argument: &'static str,
     found: i64,
+    values: usize,
 ) -> Result<u32, HypothesisError> {
-    u32::try_from(found)
+    let repetitions = u32::try_from(found)
         .ok()
         .filter(|count| (1..=LARGEST_REPETITIONS).contains(count))
         .ok_or(HypothesisError::Repetitions {
             argument,
             limit: LARGEST_REPETITIONS,
             found,
-        })
+        })?;
+    if u64::from(repetitions).saturating_mul(values as u64) > LARGEST_DRAWS {
+        return Err(HypothesisError::TooManyDraws {
+            argument,
+            repetitions,
+            values,
+            limit: LARGEST_DRAWS,
+        });
+    }
+    Ok(repetitions)
 }
 
 /// A permutation test with the difference that was observed.
@@ -60,7 +73,7 @@ pub struct PermutationTest {
 /// `None` when a sample is empty, or when the statistic of a sample does not exist.
 ///
 /// # Errors
-/// [`HypothesisError::NotFinite`]; [`HypothesisError::Repetitions`]; a level that is not inside (0, 1);
+/// [`HypothesisError::NotFinite`]; [`HypothesisError::Repetitions`]; [`HypothesisError::TooManyDraws`]; a level that is not inside (0, 1);
 /// [`HypothesisError::Interrupted`].
 pub fn permutation_test(
     first: &[f64],
@@ -68,7 +81,11 @@ pub fn permutation_test(
     plan: PermutationPlan,
     progress: &mut dyn Progress,
 ) -> Result<Option<PermutationTest>, HypothesisError> {
-    let permutations = check_repetitions("permutations", plan.permutations)?;
+    let permutations = check_repetitions(
+        "permutations",
+        plan.permutations,
+        first.len().saturating_add(second.len()),
+    )?;
     finite(first, "first_sample")?;
     finite(second, "second_sample")?;
     // The effect checks the level before anything else can be the answer.
@@ -262,6 +279,11 @@ mod tests {
         assert!(matches!(
             permutation_test(&[f64::NAN], &[2.0], plan(9, 0), &mut Uninterruptible),
             Err(HypothesisError::NotFinite { .. })
+        ));
+        let many = vec![1.0; 1_001];
+        assert!(matches!(
+            permutation_test(&many, &many, plan(500_000, 0), &mut Uninterruptible),
+            Err(HypothesisError::TooManyDraws { .. })
         ));
         let equal = test(&[1.0; 3], &[1.0; 4], plan(99, 0)).unwrap();
         assert_eq!(equal.outcome.p_value, 1.0);
