@@ -45,6 +45,52 @@ where
     Ok(values)
 }
 
+/// The elements of a one-dimensional array that may contain NULLs; `argument` names it in messages.
+pub(crate) fn optional_values<T>(array: Array<'_, T>, argument: &str) -> PgResult<Vec<Option<T>>>
+where
+    T: for<'b> UnboxDatum<As<'b> = T> + 'static,
+{
+    let mut values = Vec::new();
+    values.try_reserve_exact(array.len()).map_err(|error| {
+        with_code(
+            Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!("{argument}: {error}"),
+        )
+    })?;
+    for element in array.iter() {
+        pgrx::check_for_interrupts!();
+        values.push(element);
+    }
+    one_dimension(array, argument)?;
+    Ok(values)
+}
+
+/// As [`values`], for one dimension or two: the elements row by row, and how many columns there are when there are two.
+pub(crate) fn table<T>(array: Array<'_, T>, argument: &str) -> PgResult<(Vec<T>, Option<usize>)>
+where
+    T: for<'a> UnboxDatum<As<'a> = T> + 'static,
+{
+    let values = flattened(&array, argument)?;
+    // SAFETY: the header alone is read, and the array lives in the memory context of this call.
+    let columns = match unsafe { RawArray::from_array(array) } {
+        None => None,
+        Some(raw) => match raw.dims() {
+            [] | [_] => None,
+            [_, columns] => Some(usize::try_from(*columns).unwrap_or(0)),
+            more => {
+                return Err(with_code(
+                    Code::ERRCODE_ARRAY_ELEMENT_ERROR,
+                    format!(
+                        "{argument} must have one or two dimensions, not {}",
+                        more.len()
+                    ),
+                ));
+            }
+        },
+    };
+    Ok((values, columns))
+}
+
 /// The elements of a one-dimensional array in which NULL means missing, as NaN does; `argument` names it in messages.
 pub(crate) fn missing_as_nan(array: Array<'_, f64>, argument: &str) -> PgResult<Vec<f64>> {
     let values = array

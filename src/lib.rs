@@ -38,6 +38,7 @@ mod drift;
 mod error;
 mod features;
 mod host_links;
+mod hypothesis_tests;
 mod install;
 mod interrupts;
 mod jobs;

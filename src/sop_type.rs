@@ -117,6 +117,19 @@ macro_rules! sop_type {
             }
         }
 
+        // SAFETY: as above; elements of an array are decoded into owned values, too.
+        unsafe impl ::pgrx::datum::UnboxDatum for $name {
+            type As<'src> = $name;
+
+            unsafe fn unbox<'src>(datum: ::pgrx::datum::Datum<'src>) -> Self::As<'src> {
+                // SAFETY: the caller says that the datum is of this type, which is a varlena.
+                match unsafe { $crate::sop_type::decode::<$state>(datum.sans_lifetime()) } {
+                    Ok(state) => Self(state),
+                    Err(error) => $crate::error::raise($crate::error::from_analytics(error)),
+                }
+            }
+        }
+
         // SAFETY: the SQL type of this name is made by this extension with this type's functions.
         unsafe impl ::pgrx::pgrx_sql_entity_graph::metadata::SqlTranslatable for $name {
             const TYPE_IDENT: &'static str = ::pgrx::pgrx_resolved_type!($name);

@@ -26,6 +26,7 @@ pub mod data_quality;
 pub mod drift;
 pub mod error;
 pub mod features;
+pub mod hypothesis_tests;
 pub mod progress;
 pub mod severity;
 pub mod statistics;

@@ -11,8 +11,9 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sop_analytics::codec::Codec;
+use sop_analytics::hypothesis_tests::{Alternative, ks_two_sample};
 use sop_analytics::progress::Uninterruptible;
-use sop_analytics::statistics::{PercentileSketch, StatsSummary, ks_two_sample};
+use sop_analytics::statistics::{PercentileSketch, StatsSummary};
 
 /// Durations of a step: positive, skewed, three orders of magnitude.
 fn durations(n: usize) -> Vec<f64> {
@@ -93,7 +94,15 @@ fn kolmogorov_smirnov(criterion: &mut Criterion) {
     let values = durations(4000);
     let (first, second) = values.split_at(1990);
     criterion.bench_function("exact KS, 1990 and 2010 values", |bencher| {
-        bencher.iter(|| ks_two_sample(black_box(first), second, &mut Uninterruptible).unwrap());
+        bencher.iter(|| {
+            ks_two_sample(
+                black_box(first),
+                second,
+                Alternative::TwoSided,
+                &mut Uninterruptible,
+            )
+            .unwrap()
+        });
     });
 }
 

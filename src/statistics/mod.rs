@@ -1,4 +1,4 @@
-//! Statistics: the states that can be stored and merged, their aggregates and accessors, intervals and tests.
+//! Statistics: the states that can be stored and merged, their aggregates and accessors and intervals.
 
 pub(crate) mod aggregate;
 mod distinct_agg;
@@ -6,9 +6,9 @@ mod percentile_accessors;
 mod percentile_agg;
 mod profile_accessors;
 mod profile_agg;
+mod proportion_interval;
 mod stats_accessors;
 mod stats_agg;
 mod step;
-mod tests_of_significance;
 mod top_n_agg;
 pub(crate) mod types;

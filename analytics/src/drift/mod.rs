@@ -22,6 +22,7 @@ pub use profile::{ProfileBin, compare_profiles, profile_bins};
 pub use psi::{Bins, jensen_shannon_distance, population_stability_index};
 
 use crate::error::{Classify, ErrorKind};
+use crate::hypothesis_tests::HypothesisError;
 use crate::progress::Interrupted;
 use crate::severity::{Bounds, Severity};
 use crate::statistics::StatisticsError;
@@ -44,6 +45,9 @@ pub enum DriftError {
     /// Profiles that cannot be compared, or moments that overflow when both are put together.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),
+    /// A test between two windows failed.
+    #[error(transparent)]
+    Test(#[from] HypothesisError),
     /// The caller asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -54,6 +58,7 @@ impl Classify for DriftError {
         match self {
             Self::Interrupted(_) => ErrorKind::Interrupted,
             Self::Statistics(error) => error.kind(),
+            Self::Test(error) => error.kind(),
             _ => ErrorKind::InvalidParameter,
         }
     }
@@ -61,6 +66,7 @@ impl Classify for DriftError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Statistics(error) => error.hint(),
+            Self::Test(error) => error.hint(),
             _ => None,
         }
     }

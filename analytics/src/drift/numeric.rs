@@ -4,9 +4,9 @@ use super::categorical::threshold;
 use super::null::Null;
 use super::psi::{Bins, distance, jensen_shannon_divergence, occupied};
 use super::{Drift, DriftError, Measurement, Metric, population_stability_index};
+use crate::hypothesis_tests::{Alternative, HypothesisError, KsMethod, KsTest, ks_two_sample_by};
 use crate::progress::Progress;
 use crate::severity::Severity;
-use crate::statistics::kolmogorov_smirnov::{KsMethod, KsTest, ks_two_sample_by};
 use crate::statistics::{Estimator, StatsSummary};
 
 /// The exact test takes time proportional to the product of the sizes; beyond this the limit is accurate.
@@ -71,11 +71,9 @@ fn kolmogorov_smirnov(
         KsMethod::Asymptotic
     };
     // Both samples are finite and not empty: only an interruption can end the test early.
-    match ks_two_sample_by(reference, current, method, progress) {
+    match ks_two_sample_by(reference, current, Alternative::TwoSided, method, progress) {
         Ok(test) => Ok(test),
-        Err(crate::statistics::StatisticsError::Interrupted(interrupted)) => {
-            Err(interrupted.into())
-        }
+        Err(HypothesisError::Interrupted(interrupted)) => Err(interrupted.into()),
         Err(_) => Ok(None),
     }
 }

@@ -1,11 +1,9 @@
 //! Samples of which only how often each value occurs is known.
 
-use crate::statistics::StatisticsError;
-use crate::statistics::kolmogorov_smirnov::{
-    KsMethod, KsTest, exact_tail, greatest_common_divisor,
+use crate::hypothesis_tests::kolmogorov_smirnov::{
+    KsMethod, KsTest, exact_tail, greatest_common_divisor, two_sample_limit,
 };
 use crate::statistics::percentile_sketch::Cell;
-use crate::statistics::special::kolmogorov_upper;
 
 use super::DriftError;
 use super::numeric::EXACT_UP_TO;
@@ -118,24 +116,17 @@ pub(super) fn kolmogorov_smirnov(
     let (p_value, method) = if let Some((n, m)) = small {
         let divisor = greatest_common_divisor(n, m) as u128;
         let distance = u64::try_from(distance / divisor).unwrap_or(u64::MAX);
-        let tail = exact_tail(n, m, distance, progress).map_err(interrupted)?;
+        let tail = exact_tail(n, m, distance, true, progress)?;
         (tail, KsMethod::Exact)
     } else {
-        let scaled = (size_n / (size_n + size_m) * size_m).sqrt() * statistic;
-        (kolmogorov_upper(scaled), KsMethod::Asymptotic)
+        let tail = two_sample_limit(size_n, size_m, statistic, progress)?;
+        (tail, KsMethod::Asymptotic)
     };
     Ok(Some(KsTest {
         statistic,
         p_value: p_value.clamp(0.0, 1.0),
         method,
     }))
-}
-
-fn interrupted(error: StatisticsError) -> DriftError {
-    match error {
-        StatisticsError::Interrupted(interrupted) => DriftError::Interrupted(interrupted),
-        other => DriftError::Statistics(other),
-    }
 }
 
 /// The first Wasserstein distance: the area between the two distribution functions.

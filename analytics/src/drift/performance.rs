@@ -1,9 +1,10 @@
 //! Did the model get worse where the truth is known?
 
 use super::{Drift, Measurement, Metric};
+use crate::hypothesis_tests::{Alternative, welch_t_test};
 use crate::severity::Severity;
+use crate::statistics::StatsSummary;
 use crate::statistics::special::normal_upper;
-use crate::statistics::{StatsSummary, welch_t_test};
 
 /// Mean absolute and root mean squared error of the current window against the reference's.
 ///
@@ -39,10 +40,10 @@ fn error_measurement(
             .filter(|mean| mean.is_finite())
     };
     let (before, now) = (level(&reference)?, level(&current)?);
-    let p_value = welch_t_test(&current, &reference, 0.95)
+    let p_value = welch_t_test(&current, &reference, 0.95, Alternative::TwoSided)
         .ok()
         .flatten()
-        .map(|test| test.p_value / 2.0)
+        .map(|test| test.outcome.p_value / 2.0)
         .filter(|p| p.is_finite());
     let increase = if now == before {
         0.0

@@ -8,13 +8,12 @@ use super::numeric::{
 use super::ordered::{Weighted, kolmogorov_smirnov, wasserstein};
 use super::psi::{Bins, jensen_shannon_divergence, occupied};
 use super::{Drift, DriftError, Measurement, Metric, population_stability_index};
+use crate::hypothesis_tests::{Alternative, Outcome, welch_t_test};
 use crate::progress::Progress;
 use crate::severity::Severity;
 use crate::statistics::percentile_sketch::Cell;
 use crate::statistics::special::t_two_sided_critical;
-use crate::statistics::{
-    DistributionProfile, Estimator, NumericProfile, StatisticsError, StatsSummary, welch_t_test,
-};
+use crate::statistics::{DistributionProfile, Estimator, NumericProfile, StatsSummary};
 
 /// A histogram needs cells that are narrow beside the spread of both samples together.
 const CELL_UP_TO: f64 = 0.25;
@@ -100,7 +99,7 @@ fn edge(cells: &[Cell], cut: f64) -> f64 {
 /// any. Without a value in one of the profiles only these.
 ///
 /// # Errors
-/// [`DriftError::Statistics`] with [`StatisticsError::ProfileKind`] for a profile of numbers and one of texts;
+/// [`DriftError::Statistics`] with [`ProfileKind`](crate::statistics::StatisticsError::ProfileKind) for a profile of numbers and one of texts;
 /// [`DriftError::Interrupted`].
 pub fn compare_profiles(
     reference: &DistributionProfile,
@@ -236,24 +235,26 @@ fn mean_shift(
     reference: &StatsSummary,
     current: &StatsSummary,
     settings: &Drift,
-) -> Result<Option<Measurement>, StatisticsError> {
+) -> Result<Option<Measurement>, DriftError> {
     if reference.n() == 0 || current.n() == 0 {
         return Ok(None);
     }
-    let test = welch_t_test(current, reference, 0.95)?;
+    let test = welch_t_test(current, reference, 0.95, Alternative::TwoSided)?;
     let low = settings.bounds(Metric::MeanShift).low;
-    let value = match &test {
-        Some(test) => Some(test.effect_size).filter(|value| value.is_finite()),
+    let outcome = test.map(|test| test.outcome);
+    let size = |outcome: Outcome| outcome.effect.map_or(f64::NAN, |effect| effect.size);
+    let value = match outcome {
+        Some(outcome) => Some(size(outcome)).filter(|value| value.is_finite()),
         None => is_same_constant(reference, current).then_some(0.0),
     };
-    let p_value = test.as_ref().map(|test| test.p_value);
+    let p_value = outcome.map(|outcome| outcome.p_value);
     // The statistic is proportional to g.
-    let critical = test
-        .as_ref()
-        .filter(|test| test.t != 0.0)
-        .map_or(low, |test| {
+    let critical = outcome
+        .filter(|outcome| outcome.statistic != 0.0)
+        .and_then(|outcome| Some((outcome, outcome.df?)))
+        .map_or(low, |(outcome, df)| {
             let level = 1.0 - settings.significance();
-            t_two_sided_critical(level, test.df) * (test.effect_size / test.t)
+            t_two_sided_critical(level, df) * (size(outcome) / outcome.statistic)
         });
     Ok(Some(Measurement {
         metric: Metric::MeanShift,
@@ -272,7 +273,7 @@ mod tests {
     use super::super::{DriftParameters, judge};
     use super::*;
     use crate::progress::Uninterruptible;
-    use crate::statistics::CategoryProfile;
+    use crate::statistics::{CategoryProfile, StatisticsError};
 
     fn numbers(values: impl IntoIterator<Item = f64>) -> DistributionProfile {
         let mut profile = NumericProfile::default();

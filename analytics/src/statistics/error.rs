@@ -38,23 +38,6 @@ pub enum StatisticsError {
         /// The name of the argument.
         argument: &'static str,
     },
-    /// Observed and expected counts do not belong to the same categories.
-    #[error("observed has {observed} categories and expected has {expected}")]
-    Categories {
-        /// How many observed counts there are.
-        observed: usize,
-        /// How many expected counts there are.
-        expected: usize,
-    },
-    /// A single category cannot deviate from anything.
-    #[error("observed must have at least 2 categories, not {0}")]
-    TooFewCategories(usize),
-    /// A count is negative.
-    #[error("observed contains the negative count {0}")]
-    NegativeCount(i64),
-    /// An expected count is zero, negative or not finite.
-    #[error("expected must contain positive finite numbers, not {0}")]
-    Expected(f64),
     /// A sum or a moment does not fit a double, or a count does not fit 53 bits.
     #[error("value out of range: overflow in {0}")]
     Overflow(&'static str),

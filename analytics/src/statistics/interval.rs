@@ -34,7 +34,7 @@ pub struct ProportionInterval {
 }
 
 /// Refuses a confidence level outside (0, 1).
-pub(super) fn check_level(level: f64) -> Result<f64, StatisticsError> {
+pub(crate) fn check_level(level: f64) -> Result<f64, StatisticsError> {
     if level > 0.0 && level < 1.0 {
         Ok(level)
     } else {

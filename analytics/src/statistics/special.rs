@@ -17,7 +17,7 @@ const MAX_TERMS: u32 = 2_000_000;
 const TINY: f64 = 1e-300;
 
 /// `ln Γ(z + 1) - [(z + ½) ln z - z + ½ ln 2π]`, the error of Stirling's formula.
-fn stirling_error(z: f64) -> f64 {
+pub(crate) fn stirling_error(z: f64) -> f64 {
     const HALF_LN_2PI: f64 = 0.918_938_533_204_672_8;
     if z < 15.0 {
         return ln_gamma(z + 1.0) - ((z + 0.5) * z.ln() - z + HALF_LN_2PI);
@@ -41,7 +41,7 @@ fn stirling_error(z: f64) -> f64 {
 }
 
 /// `x ln(x / m) + m - x` without cancellation near `x = m`.
-fn deviance(x: f64, m: f64) -> f64 {
+pub(crate) fn deviance(x: f64, m: f64) -> f64 {
     if (x - m).abs() < 0.1 * (x + m) {
         let v = (x - m) / (x + m);
         let mut sum = (x - m) * v;
@@ -62,7 +62,7 @@ fn deviance(x: f64, m: f64) -> f64 {
 }
 
 /// `x^a y^b / B(a, b)` with `y = 1 - x` given by the caller, who may know it more exactly.
-fn beta_power_term(a: f64, b: f64, x: f64, y: f64) -> f64 {
+pub(crate) fn beta_power_term(a: f64, b: f64, x: f64, y: f64) -> f64 {
     let n = a + b;
     let log = stirling_error(n)
         - stirling_error(a)
@@ -115,17 +115,23 @@ pub fn beta_regularised(a: f64, b: f64, x: f64, y: f64) -> f64 {
     }
 }
 
-/// The upper tail `Q(a, x)` of the regularised gamma function for `a > 0`, `x >= 0`.
+/// `x^a e^-x / Γ(a + 1)`, the step from `P(a, x)` down to `P(a + 1, x)`.
+pub(crate) fn gamma_power_term(a: f64, x: f64) -> f64 {
+    (-stirling_error(a) - deviance(a, x)).exp() / (2.0 * PI * a).sqrt()
+}
+
+/// Both parts of the regularised gamma function, `(P(a, x), Q(a, x))`, for `a > 0`, `x >= 0`.
+///
+/// The smaller part has full relative accuracy.
 #[must_use]
-pub fn gamma_upper(a: f64, x: f64) -> f64 {
+pub fn gamma_regularised(a: f64, x: f64) -> (f64, f64) {
     if x <= 0.0 {
-        return 1.0;
+        return (0.0, 1.0);
     }
     if x.is_infinite() {
-        return 0.0;
+        return (1.0, 0.0);
     }
-    // x^a e^-x / Γ(a + 1)
-    let term = (-stirling_error(a) - deviance(a, x)).exp() / (2.0 * PI * a).sqrt();
+    let term = gamma_power_term(a, x);
     if x < a + 1.0 {
         let mut summand = 1.0;
         let mut sum = 1.0;
@@ -136,7 +142,7 @@ pub fn gamma_upper(a: f64, x: f64) -> f64 {
                 break;
             }
         }
-        return 1.0 - term * sum;
+        return (term * sum, 1.0 - term * sum);
     }
     let guard = |value: f64| if value.abs() < TINY { TINY } else { value };
     let mut b = x + 1.0 - a;
@@ -155,7 +161,14 @@ pub fn gamma_upper(a: f64, x: f64) -> f64 {
             break;
         }
     }
-    term * a * fraction
+    let upper = term * a * fraction;
+    (1.0 - upper, upper)
+}
+
+/// The upper tail `Q(a, x)` of the regularised gamma function for `a > 0`, `x >= 0`.
+#[must_use]
+pub fn gamma_upper(a: f64, x: f64) -> f64 {
+    gamma_regularised(a, x).1
 }
 
 /// The upper tail of the standard normal distribution.
@@ -268,32 +281,30 @@ pub fn chi_square_upper(statistic: f64, df: f64) -> f64 {
     gamma_upper(df / 2.0, statistic / 2.0)
 }
 
-/// The upper tail of Kolmogorov's limiting distribution, `P(√n D >= z)`.
+/// The upper tail of the F distribution with `between` and `within` degrees of freedom.
 #[must_use]
-pub fn kolmogorov_upper(z: f64) -> f64 {
-    if z <= 0.0 {
-        return 1.0;
+pub fn f_upper(statistic: f64, between: f64, within: f64) -> f64 {
+    if statistic.is_nan() || between.is_nan() || within.is_nan() {
+        return f64::NAN;
     }
-    if z < 0.82 {
-        // Few terms of the theta-transformed series where the alternating one converges slowly.
-        let exponent = -PI * PI / (8.0 * z * z);
-        let sum: f64 = [1.0, 3.0, 5.0, 7.0]
-            .iter()
-            .map(|odd: &f64| (exponent * odd * odd).exp())
-            .sum();
-        return 1.0 - (2.0 * PI).sqrt() / z * sum;
+    if statistic.is_infinite() {
+        return 0.0;
     }
-    let mut sum = 0.0;
-    for k in 1..=20 {
-        let k = f64::from(k);
-        let term = (-2.0 * k * k * z * z).exp();
-        let sign = if (k as i32) % 2 == 1 { 1.0 } else { -1.0 };
-        sum += sign * term;
-        if term <= sum * f64::EPSILON {
-            break;
-        }
-    }
-    2.0 * sum
+    let (x, y) = f_fractions(statistic, between, within);
+    beta_regularised(within / 2.0, between / 2.0, x, y)
+}
+
+/// `within / (within + between F)` and its complement, neither by subtraction.
+pub(crate) fn f_fractions(statistic: f64, between: f64, within: f64) -> (f64, f64) {
+    let ratio = statistic * (between / within);
+    (1.0 / (1.0 + ratio), ratio / (1.0 + ratio))
+}
+
+/// `P(T >= t)` for Student's t with `df > 0` degrees of freedom.
+#[must_use]
+pub fn t_upper(t: f64, df: f64) -> f64 {
+    let half = 0.5 * t_two_sided(t, df);
+    if t < 0.0 { 1.0 - half } else { half }
 }
 
 /// The factor that makes Cohen's d unbiased: `Γ(df/2) / (√(df/2) Γ((df - 1)/2))` (Hedges 1981), for `df > 1`.
