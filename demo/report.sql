@@ -71,7 +71,7 @@ SELECT r.name AS restaurant, coalesce(p.title, '(whole restaurant)') AS procedur
 FROM sop_ml.sop_performance_trends AS t
 JOIN generated_restaurant AS r USING (restaurant_id)
 LEFT JOIN named_procedure AS p USING (restaurant_id, sop_id)
-WHERE t.grain = 'day' AND t.method = 'mann_kendall'
+WHERE t.grain = 'day' AND t.method = 'yue_wang'
   AND (t.period_end AT TIME ZONE r.time_zone)::date = date :'day' + 1;
 SELECT format('Of %s series looked at, %s have moved in one direction over the last weeks%s.', count(*),
               count(*) FILTER (WHERE direction <> 'no_trend'),

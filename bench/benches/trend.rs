@@ -1,4 +1,4 @@
-//! The tests behind the nightly trends: a year of days, and a year of hours.
+//! The tests behind the nightly trends: a year of days, a year of hours, and two years of minutes.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -9,29 +9,27 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use sop_analytics::progress::Uninterruptible;
-use sop_analytics::trend::{mann_kendall, theil_sen};
+use sop_analytics::trend::{Series, mann_kendall, theil_sen};
 use sop_ml_bench::series;
 
 fn trend(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("trend");
-    for length in [365, 8_760] {
-        let values = series(length);
-        let positions: Vec<f64> = (0..length).map(f64::from).collect();
+    group.sample_size(10);
+    for length in [365, 8_760, 1_000_000] {
+        let series = Series::new(series(length), None).unwrap();
         group.bench_with_input(
             BenchmarkId::new("mann_kendall", length),
-            &values,
-            |bencher, values| {
+            &series,
+            |bencher, series| {
                 bencher
-                    .iter(|| mann_kendall(black_box(values), 0.05, &mut Uninterruptible).unwrap());
+                    .iter(|| mann_kendall(black_box(series), 0.05, &mut Uninterruptible).unwrap());
             },
         );
         group.bench_with_input(
             BenchmarkId::new("theil_sen", length),
-            &values,
-            |bencher, values| {
-                bencher.iter(|| {
-                    theil_sen(&positions, black_box(values), 0.95, &mut Uninterruptible).unwrap()
-                });
+            &series,
+            |bencher, series| {
+                bencher.iter(|| theil_sen(black_box(series), 0.95, &mut Uninterruptible).unwrap());
             },
         );
     }

@@ -1,4 +1,5 @@
--- Trends of every series: Mann-Kendall and Theil-Sen over the open days (56) or the complete weeks (26) up to a local day.
+-- Trends of every series: Mann-Kendall with the variance of Yue and Wang, which holds under autocorrelation, and Theil-Sen
+-- over the open days (56) or the complete weeks (26) up to a local day.
 -- Which way a series goes is decided at 5 % after Benjamini and Hochberg's adjustment over the series of a restaurant, so
 -- that looking at many series does not find trends that are none.
 -- $1 restaurants, $2 last local days, $3 grain (day or week), $4 run. Returns the number of trends, and the earliest and
@@ -36,7 +37,10 @@ WITH span AS MATERIALIZED (
            pg_catalog.row_number() OVER (PARTITION BY s.restaurant_id ORDER BY t.p_value) AS place,
            pg_catalog.count(*) OVER (PARTITION BY s.restaurant_id) AS tests
     FROM series AS s
-    CROSS JOIN LATERAL sop_ml.trend_test(s.observed, positions => s.positions) AS t
+    -- Two periods without a value after the last one tell the function that neighbours are one period apart, also where no
+    -- two buckets follow each other.
+    CROSS JOIN LATERAL sop_ml.trend_test(s.observed || '{NULL,NULL}'::float8[], 'yue_wang',
+        positions => s.positions || ARRAY[s.periods, s.periods + 1]::float8[]) AS t
 ), adjusted AS (
     SELECT t.*, least(1, pg_catalog.min(t.p_value * t.tests / t.place) OVER (
                PARTITION BY t.restaurant_id ORDER BY t.place DESC ROWS UNBOUNDED PRECEDING)) AS adjusted_p_value
@@ -52,11 +56,12 @@ WITH span AS MATERIALIZED (
 ), stored AS (
     INSERT INTO sop_ml.sop_performance_trends AS known (
         restaurant_id, metric_name, sop_id, grain, period_start, method, period_end, n, n_missing, direction, slope, slope_low,
-        slope_high, intercept, tau, statistic, p_value, adjusted_p_value, r2, mean_level, first_level, last_level,
-        percent_per_period, significance, verdict, run_id)
-    SELECT j.restaurant_id, j.metric_name, j.sop_id, $3, j.period_start, 'mann_kendall', j.period_end, j.n, j.periods - j.n,
+        slope_high, intercept, tau, statistic, p_value, adjusted_p_value, r2, autocorrelation, mean_level, first_level,
+        last_level, percent_per_period, significance, verdict, run_id)
+    SELECT j.restaurant_id, j.metric_name, j.sop_id, $3, j.period_start, j.method, j.period_end, j.n, j.periods - j.n,
            j.verified, j.slope, j.slope_low, j.slope_high, j.intercept, j.tau, j.statistic, j.p_value, j.adjusted_p_value, j.r2,
-           j.mean_level, j.first_level, j.last_level, 100 * j.slope / nullif(pg_catalog.abs(j.mean_level), 0),
+           j.autocorrelation, j.mean_level, j.first_level, j.last_level,
+           100 * j.slope / nullif(pg_catalog.abs(j.mean_level), 0),
            CASE WHEN j.adjusted_p_value < 0.001 THEN 'strong' WHEN j.adjusted_p_value < 0.01 THEN 'moderate'
                 WHEN j.adjusted_p_value < 0.05 THEN 'weak' ELSE 'none' END,
            CASE WHEN j.verified = 'no_trend' THEN 'stable' WHEN j.higher_is_better IS NULL THEN 'unknown'
@@ -67,8 +72,8 @@ WITH span AS MATERIALIZED (
     SET period_end = excluded.period_end, n = excluded.n, n_missing = excluded.n_missing, direction = excluded.direction,
         slope = excluded.slope, slope_low = excluded.slope_low, slope_high = excluded.slope_high,
         intercept = excluded.intercept, tau = excluded.tau, statistic = excluded.statistic, p_value = excluded.p_value,
-        adjusted_p_value = excluded.adjusted_p_value, r2 = excluded.r2, mean_level = excluded.mean_level,
-        first_level = excluded.first_level, last_level = excluded.last_level,
+        adjusted_p_value = excluded.adjusted_p_value, r2 = excluded.r2, autocorrelation = excluded.autocorrelation,
+        mean_level = excluded.mean_level, first_level = excluded.first_level, last_level = excluded.last_level,
         percent_per_period = excluded.percent_per_period, significance = excluded.significance, verdict = excluded.verdict,
         computed_at = excluded.computed_at, run_id = excluded.run_id
     RETURNING known.period_end

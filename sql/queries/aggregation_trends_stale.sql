@@ -3,7 +3,7 @@
 DELETE FROM sop_ml.sop_performance_trends AS old
 WHERE old.restaurant_id = ANY ($1::uuid[])
   AND old.grain = $2
-  AND old.method = 'mann_kendall'
+  AND old.method = 'yue_wang'
   AND old.period_end BETWEEN $4 AND $5
   AND old.run_id IS DISTINCT FROM $3
   AND (old.restaurant_id, old.period_end) IN (

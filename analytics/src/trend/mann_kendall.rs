@@ -1,8 +1,128 @@
-//! The Mann-Kendall test (Mann 1945, Kendall 1975).
+//! Kendall's S and the Mann-Kendall test (Mann 1945, Kendall 1975).
 
-use super::{Direction, MIN_POINTS, TrendError, probability, tie_correction};
+use super::sorting::{Count, each_inversion, ranks};
+use super::{Direction, MIN_POINTS, Series, TrendError, probability};
 use crate::progress::Progress;
 use crate::statistics::special::normal_upper;
+
+/// Kendall's S of a series, which may be the sum over several parts.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Score {
+    /// Pairs that rise minus pairs that fall.
+    pub(super) s: i64,
+    /// The variance of S among independent observations without trend, corrected for ties.
+    pub(super) variance: f64,
+    /// All pairs, tied ones included.
+    pub(super) pairs: u64,
+}
+
+impl Score {
+    /// S standardised with the continuity correction, under a variance; 0 where there is none.
+    pub(super) fn z(&self, variance: f64) -> f64 {
+        if self.s == 0 || variance <= 0.0 {
+            0.0
+        } else {
+            (self.s - self.s.signum()) as f64 / variance.sqrt()
+        }
+    }
+
+    /// S as a share of all pairs (tau-a).
+    pub(super) fn tau(&self) -> f64 {
+        if self.pairs == 0 {
+            0.0
+        } else {
+            self.s as f64 / self.pairs as f64
+        }
+    }
+
+    /// The score of two series that are not compared with each other.
+    pub(super) fn add(&mut self, other: Score) {
+        self.s += other.s;
+        self.variance += other.variance;
+        self.pairs += other.pairs;
+    }
+}
+
+/// Two-sided, from the normal approximation.
+pub(super) fn p_value(z: f64) -> f64 {
+    2.0 * normal_upper(z.abs())
+}
+
+/// What ties take away from the number of pairs and from the variance.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ties {
+    /// Σ k(k−1)/2
+    pairs: u64,
+    /// Σ k(k−1)(k−2)
+    triples: f64,
+    /// Σ k(k−1)(2k+5)
+    correction: f64,
+}
+
+impl Ties {
+    fn group(&mut self, size: usize) {
+        let k = size as f64;
+        self.pairs += size as u64 * (size as u64).saturating_sub(1) / 2;
+        self.triples += k * (k - 1.0) * (k - 2.0);
+        self.correction += tie_correction(size);
+    }
+}
+
+/// k(k−1)(2k+5) for a group of k equal values.
+pub(super) fn tie_correction(size: usize) -> f64 {
+    let k = size as f64;
+    k * (k - 1.0) * (2.0 * k + 5.0)
+}
+
+/// Kendall's score of values at ascending positions; where positions repeat, their values ascend.
+///
+/// Pairs at one position are not compared, and the variance takes account of them (Kendall 1975, as scipy's
+/// `kendalltau`); at different positions it is that of Mann and Kendall.
+pub(super) fn score(
+    positions: Option<&[f64]>,
+    values: &[f64],
+    progress: &mut impl Progress,
+) -> Result<Score, TrendError> {
+    let n = values.len() as u64;
+    let pairs = n * n.saturating_sub(1) / 2;
+    let mut tied = Ties::default();
+    let mut order = ranks(values, |group| tied.group(group.len()), progress)?;
+    let mut falling = Count::default();
+    each_inversion(&mut order, &mut falling, progress)?;
+
+    let mut coincident = Ties::default();
+    let mut tied_both = 0_u64;
+    if let Some(positions) = positions {
+        let mut rest = values;
+        for run in positions.chunk_by(|a, b| a == b) {
+            let (here, later) = rest.split_at(run.len().min(rest.len()));
+            rest = later;
+            if run.len() > 1 {
+                coincident.group(run.len());
+                for group in here.chunk_by(|a, b| a == b) {
+                    tied_both += group.len() as u64 * (group.len() as u64 - 1) / 2;
+                }
+            }
+        }
+    }
+    let rising = pairs + tied_both - tied.pairs - coincident.pairs - falling.0;
+    let count = values.len() as f64;
+    let mut variance =
+        (count * (count - 1.0) * (2.0 * count + 5.0) - tied.correction - coincident.correction)
+            / 18.0;
+    if coincident.pairs > 0 {
+        variance += 2.0 * tied.pairs as f64 * coincident.pairs as f64 / (count * (count - 1.0));
+        if count > 2.0 {
+            variance +=
+                tied.triples * coincident.triples / (9.0 * count * (count - 1.0) * (count - 2.0));
+        }
+    }
+    Ok(Score {
+        s: rising.cast_signed() - falling.0.cast_signed(),
+        variance: variance.max(0.0),
+        pairs,
+    })
+}
 
 /// The outcome of a Mann-Kendall test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,7 +137,7 @@ pub struct MannKendall {
     pub z: f64,
     /// Two-sided, from the normal approximation.
     pub p_value: f64,
-    /// Kendall's tau: S as a share of all pairs.
+    /// Kendall's tau: S as a share of all pairs (tau-a).
     pub tau: f64,
     /// The verdict at the level asked for.
     pub direction: Direction,
@@ -25,100 +145,33 @@ pub struct MannKendall {
 
 /// Tests a series for a monotone trend at significance level `alpha`, in O(n log n).
 ///
-/// NaN elements are missing and skipped. Fewer than [`MIN_POINTS`] observations give `None`; a constant series gives
-/// S = 0, variance 0, p = 1 and no trend. The test takes observations as independent.
+/// Fewer than [`MIN_POINTS`] observations give `None`; a constant series gives S = 0, variance 0, p = 1 and no trend. The
+/// test takes observations as independent.
 ///
 /// # Errors
-/// An infinite element, an `alpha` outside (0, 1), or an interruption.
+/// An `alpha` outside (0, 1), or an interruption.
 pub fn mann_kendall(
-    series: &[f64],
+    series: &Series,
     alpha: f64,
     progress: &mut impl Progress,
 ) -> Result<Option<MannKendall>, TrendError> {
     let alpha = probability("alpha", alpha)?;
-    if let Some(index) = series.iter().position(|value| value.is_infinite()) {
-        return Err(TrendError::Infinite {
-            position: index + 1,
-        });
-    }
-    let mut values: Vec<f64> = series.iter().copied().filter(|v| !v.is_nan()).collect();
-    let n = values.len();
+    let n = series.len();
     if n < MIN_POINTS {
         return Ok(None);
     }
-    let falling = sort_counting_inversions(&mut values, progress)?;
-    let pairs = (n as u64) * (n as u64 - 1) / 2;
-    let tied: u64 = values
-        .chunk_by(|a, b| a == b)
-        .map(|group| (group.len() as u64) * (group.len() as u64 - 1) / 2)
-        .sum();
-    let rising = pairs - tied - falling;
-    let s = rising.cast_signed() - falling.cast_signed();
-
-    let count = n as f64;
-    let variance = (count * (count - 1.0) * (2.0 * count + 5.0) - tie_correction(&values)) / 18.0;
-    let z = if s == 0 || variance <= 0.0 {
-        0.0
-    } else {
-        (s - s.signum()) as f64 / variance.sqrt()
-    };
-    let p_value = 2.0 * normal_upper(z.abs());
-    let direction = if p_value >= alpha {
-        Direction::NoTrend
-    } else if s > 0 {
-        Direction::Increasing
-    } else {
-        Direction::Decreasing
-    };
+    let score = score(Some(series.x()), series.y(), progress)?;
+    let z = score.z(score.variance);
+    let p_value = p_value(z);
     Ok(Some(MannKendall {
         n,
-        s,
-        variance,
+        s: score.s,
+        variance: score.variance,
         z,
         p_value,
-        tau: s as f64 / pairs as f64,
-        direction,
+        tau: score.tau(),
+        direction: Direction::of(score.s as f64, p_value, alpha),
     }))
-}
-
-/// Sorts by merging and counts the pairs that were strictly out of order.
-fn sort_counting_inversions(
-    values: &mut [f64],
-    progress: &mut impl Progress,
-) -> Result<u64, TrendError> {
-    let n = values.len();
-    let mut merged: Vec<f64> = Vec::with_capacity(n);
-    let mut inversions = 0_u64;
-    let mut width = 1;
-    while width < n {
-        merged.clear();
-        for run in values.chunks(2 * width) {
-            let (left, right) = run.split_at(width.min(run.len()));
-            let (mut left, mut right) = (left, right);
-            while let (Some((&l, rest_left)), Some((&r, rest_right))) =
-                (left.split_first(), right.split_first())
-            {
-                if l <= r {
-                    merged.push(l);
-                    left = rest_left;
-                } else {
-                    // Everything still to come on the left is larger than r and stood before it.
-                    inversions += left.len() as u64;
-                    merged.push(r);
-                    right = rest_right;
-                }
-                if merged.len().is_multiple_of(4096) {
-                    progress.poll()?;
-                }
-            }
-            merged.extend_from_slice(left);
-            merged.extend_from_slice(right);
-        }
-        values.copy_from_slice(&merged);
-        width *= 2;
-        progress.poll()?;
-    }
-    Ok(inversions)
 }
 
 #[cfg(test)]
@@ -128,7 +181,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn test(series: &[f64]) -> Option<MannKendall> {
-        mann_kendall(series, 0.05, &mut Uninterruptible).unwrap()
+        let series = Series::new(series.to_vec(), None).unwrap();
+        mann_kendall(&series, 0.05, &mut Uninterruptible).unwrap()
     }
 
     #[test]
@@ -163,12 +217,13 @@ mod tests {
     #[test]
     fn infinities_and_bad_levels_are_refused() {
         assert_eq!(
-            mann_kendall(&[1.0, f64::INFINITY], 0.05, &mut Uninterruptible),
+            Series::new(vec![1.0, f64::INFINITY], None),
             Err(TrendError::Infinite { position: 2 })
         );
+        let series = Series::new(vec![1.0, 2.0, 3.0], None).unwrap();
         for alpha in [0.0, 1.0, -0.1, f64::NAN] {
             assert!(matches!(
-                mann_kendall(&[1.0, 2.0, 3.0], alpha, &mut Uninterruptible),
+                mann_kendall(&series, alpha, &mut Uninterruptible),
                 Err(TrendError::Probability { name: "alpha", .. })
             ));
         }
@@ -176,16 +231,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counting_by_merging_equals_comparing_all_pairs(
-            series in prop::collection::vec((-5_i8..5).prop_map(f64::from), 3..60)
+        fn counting_equals_comparing_all_pairs(
+            points in prop::collection::vec(((0_u8..40).prop_map(f64::from), (-5_i8..5).prop_map(f64::from)), 3..60)
         ) {
             let mut expected = 0;
-            for (index, early) in series.iter().enumerate() {
-                for late in &series[index + 1..] {
-                    expected += i64::from(late > early) - i64::from(late < early);
+            for (index, first) in points.iter().enumerate() {
+                for second in &points[index + 1..] {
+                    let rise = (second.1 - first.1) * (second.0 - first.0);
+                    expected += i64::from(rise > 0.0) - i64::from(rise < 0.0);
                 }
             }
-            prop_assert_eq!(test(&series).unwrap().s, expected);
+            let (x, y) = points.into_iter().unzip();
+            let series = Series::new(y, Some(x)).unwrap();
+            prop_assert_eq!(score(Some(series.x()), series.y(), &mut Uninterruptible).unwrap().s, expected);
         }
     }
 }

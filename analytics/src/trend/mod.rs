@@ -1,90 +1,38 @@
 //! Monotone trends and robust slopes.
 //!
-//! [`mann_kendall`] asks whether a series rises or falls, whatever the shape of its values; [`theil_sen`] says by how much
-//! per step, with Sen's confidence interval; [`ordinary_least_squares`] gives the familiar slope and R² beside them.
+//! [`trend_test`] asks whether a series rises or falls, by one of several [`Method`]s, and says by how much per position,
+//! with an interval. [`mann_kendall`], [`theil_sen`] and [`ordinary_least_squares`] are its plain parts.
 //!
-//! In a series a NaN is a missing observation: it is skipped, and the others keep their positions. Infinite values have
+//! In a series a NaN is a missing observation: it is left out, and the others keep their positions. Infinite values have
 //! no place on a line and are refused.
 
+mod corrections;
+mod error;
+mod lags;
 mod least_squares;
 mod mann_kendall;
+mod method;
+mod pair_slopes;
+mod seasonal;
+mod series;
+mod slope_search;
+mod sorting;
+
 mod theil_sen;
+mod trend_test;
+mod whitening;
 
-use crate::error::{Classify, ErrorKind};
-use crate::progress::Interrupted;
-
-pub use least_squares::{LeastSquares, ordinary_least_squares};
+pub use error::TrendError;
+pub use least_squares::{LeastSquares, newey_west_lags, ordinary_least_squares};
 pub use mann_kendall::{MannKendall, mann_kendall};
-pub use theil_sen::{MAX_POINTS, TheilSen, theil_sen};
+pub use method::{Method, TrendOptions, TrendPlan};
+pub use series::Series;
+
+pub use theil_sen::{TheilSen, theil_sen};
+pub use trend_test::{Trend, TrendTest, trend_test};
 
 /// Fewer observations than this have no trend to speak of: the functions of this module answer `None`.
 pub const MIN_POINTS: usize = 3;
-
-/// Why a trend was not computed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum TrendError {
-    /// A significance level or a confidence outside the open interval from 0 to 1.
-    #[error("{name} must be greater than 0 and less than 1, not {value}")]
-    Probability {
-        /// The parameter's name.
-        name: &'static str,
-        /// What was given.
-        value: f64,
-    },
-    /// The series contains an infinite value.
-    #[error("series element {position} is infinite")]
-    Infinite {
-        /// Its position, from 1.
-        position: usize,
-    },
-    /// Positions and values do not pair up.
-    #[error("{positions} positions for {values} values")]
-    LengthMismatch {
-        /// How many positions there are.
-        positions: usize,
-        /// How many values there are.
-        values: usize,
-    },
-    /// A position is not a finite number.
-    #[error("position {position} of the series is not finite")]
-    Position {
-        /// Which one, from 1.
-        position: usize,
-    },
-    /// More observations than an exact slope is computed for.
-    #[error("series of {found} observations: slopes are computed for at most {limit}")]
-    TooLong {
-        /// How many observations there are.
-        found: usize,
-        /// The most that are accepted.
-        limit: usize,
-    },
-    /// The caller asked to stop.
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
-}
-
-impl Classify for TrendError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            TrendError::TooLong { .. } => ErrorKind::LimitExceeded,
-            TrendError::Interrupted(_) => ErrorKind::Interrupted,
-            _ => ErrorKind::InvalidParameter,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            TrendError::TooLong { .. } => {
-                Some("Aggregate the series to longer periods first.".to_owned())
-            }
-            TrendError::Infinite { .. } => {
-                Some("NaN and NULL elements count as missing; infinities do not.".to_owned())
-            }
-            _ => None,
-        }
-    }
-}
 
 /// Which way a series goes, at a level of significance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,53 +55,17 @@ impl Direction {
             Direction::NoTrend => "no_trend",
         }
     }
-}
 
-/// The positions and values of the observations that are present.
-fn observations(positions: &[f64], series: &[f64]) -> Result<(Vec<f64>, Vec<f64>), TrendError> {
-    if positions.len() != series.len() {
-        return Err(TrendError::LengthMismatch {
-            positions: positions.len(),
-            values: series.len(),
-        });
-    }
-    let mut x = Vec::with_capacity(series.len());
-    let mut y = Vec::with_capacity(series.len());
-    for (index, (&position, &value)) in positions.iter().zip(series).enumerate() {
-        if !position.is_finite() {
-            return Err(TrendError::Position {
-                position: index + 1,
-            });
-        }
-        if value.is_infinite() {
-            return Err(TrendError::Infinite {
-                position: index + 1,
-            });
-        }
-        if !value.is_nan() {
-            x.push(position);
-            y.push(value);
+    /// The direction of a statistic whose p-value is below `alpha`.
+    fn of(statistic: f64, p_value: f64, alpha: f64) -> Self {
+        if p_value >= alpha {
+            Direction::NoTrend
+        } else if statistic > 0.0 {
+            Direction::Increasing
+        } else {
+            Direction::Decreasing
         }
     }
-    Ok((x, y))
-}
-
-/// The positions 0, 1, 2, … of an evenly spaced series.
-#[must_use]
-pub fn even_positions(length: usize) -> Vec<f64> {
-    (0..length).map(|index| index as f64).collect()
-}
-
-/// Σ k(k−1)(2k+5) over groups of equal values: what ties take away from the variance of Kendall's S.
-fn tie_correction(sorted: &[f64]) -> f64 {
-    sorted
-        .chunk_by(|a, b| a == b)
-        .filter(|group| group.len() > 1)
-        .map(|group| {
-            let k = group.len() as f64;
-            k * (k - 1.0) * (2.0 * k + 5.0)
-        })
-        .sum()
 }
 
 fn probability(name: &'static str, value: f64) -> Result<f64, TrendError> {

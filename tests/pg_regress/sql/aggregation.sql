@@ -213,19 +213,6 @@ DELETE FROM sop_restaurant_members WHERE role_name = 'sop_ml_regress_aggregation
 DROP ROLE sop_ml_regress_aggregation;
 
 -- The functions below it, on odd input.
-SELECT * FROM trend_test('{1,2,4,3,5,7,8}');
-SELECT direction, n, slope, p_value FROM trend_test('{1,NULL,NaN,2}');
-SELECT direction, n, slope, p_value FROM trend_test(NULL);
-SELECT direction, n, slope, tau, p_value, r2 FROM trend_test('{5,5,5,5}');
-SELECT direction, slope FROM trend_test('{1,2,3,4}', positions => '{0,10,20,30}');
-SELECT direction FROM trend_test('{1,2,Infinity}');
-SELECT direction FROM trend_test('{1,2,3}', method => 'guess');
-SELECT direction FROM trend_test('{1,2,3}', positions => '{0,1}');
-SELECT direction FROM trend_test('{1,2,3}', confidence_level => 1);
-\echo :LAST_ERROR_SQLSTATE
-SELECT direction FROM trend_test('{{1,2},{3,4}}');
-\echo :LAST_ERROR_SQLSTATE
-SELECT direction FROM trend_test('{1,2,3}', method => NULL);
 SELECT rate_measures(3, 4), rate_measures(0, 0), rate_measures(NULL, 4), rate_measures(5, 4);
 SELECT bucket_measures(NULL, NULL), bucket_measures('\x00', NULL);
 \echo :LAST_ERROR_SQLSTATE
