@@ -121,7 +121,10 @@ macro_rules! sop_type {
         unsafe impl ::pgrx::datum::UnboxDatum for $name {
             type As<'src> = $name;
 
-            unsafe fn unbox<'src>(datum: ::pgrx::datum::Datum<'src>) -> Self::As<'src> {
+            unsafe fn unbox<'src>(datum: ::pgrx::datum::Datum<'src>) -> Self::As<'src>
+            where
+                Self: 'src,
+            {
                 // SAFETY: the caller says that the datum is of this type, which is a varlena.
                 match unsafe { $crate::sop_type::decode::<$state>(datum.sans_lifetime()) } {
                     Ok(state) => Self(state),

@@ -7,7 +7,7 @@ use sop_analytics::hypothesis_tests::{
 };
 
 use crate::arrays::values;
-use crate::error::{PgResult, from_analytics};
+use crate::error::from_analytics;
 use crate::interrupts::Interrupts;
 
 test_function! {
@@ -56,7 +56,7 @@ fn bootstrap_interval(
     resamples: default!(Option<i64>, 9999),
     trim: default!(Option<f64>, 0.1),
     seed: default!(Option<i64>, 0),
-) -> PgResult<
+) -> Result<
     TableIterator<
         'static,
         (
@@ -69,6 +69,7 @@ fn bootstrap_interval(
             name!(n, Option<i64>),
         ),
     >,
+    pg_sys::panic::ErrorReport,
 > {
     let found = match (sample, estimated, level, method, resamples, trim, seed) {
         (

@@ -47,7 +47,7 @@ macro_rules! test_function {
         fn $name:ident($($arguments:tt)*) -> [$($own:ident),*] $body:block
     ) => {
         $(#[$attribute])*
-        fn $name($($arguments)*) -> $crate::error::PgResult<
+        fn $name($($arguments)*) -> Result<
             TableIterator<
                 'static,
                 (
@@ -62,6 +62,7 @@ macro_rules! test_function {
                     $(name!($own, Option<f64>),)*
                 ),
             >,
+            ::pgrx::pg_sys::panic::ErrorReport,
         > {
             let answer = || -> $crate::error::PgResult<
                 Option<(sop_analytics::hypothesis_tests::Outcome, [Option<f64>; _])>,
