@@ -17,7 +17,7 @@ test_function! {
         second_sample: Option<Array<'_, f64>>,
         compared: default!(Option<&str>, "'mean'"),
         permutations: default!(Option<i64>, 9999),
-        trim: default!(Option<f64>, 0.1),
+        trimmed_share: default!(Option<f64>, 0.1),
         level: default!(Option<f64>, 0.95),
         alternative: default!(Option<&str>, "'two_sided'"),
         seed: default!(Option<i64>, 0),
@@ -27,13 +27,13 @@ test_function! {
         else {
             return Ok(None);
         };
-        let (Some(trim), Some(level), Some(alternative), Some(seed)) =
-            (trim, level, alternative, seed)
+        let (Some(trimmed_share), Some(level), Some(alternative), Some(seed)) =
+            (trimmed_share, level, alternative, seed)
         else {
             return Ok(None);
         };
         let plan = PermutationPlan {
-            statistic: Statistic::named(compared, trim).map_err(from_analytics)?,
+            statistic: Statistic::named(compared, trimmed_share).map_err(from_analytics)?,
             alternative: Alternative::named(alternative).map_err(from_analytics)?,
             permutations,
             level,
@@ -54,7 +54,7 @@ fn bootstrap_interval(
     level: default!(Option<f64>, 0.95),
     method: default!(Option<&str>, "'bca'"),
     resamples: default!(Option<i64>, 9999),
-    trim: default!(Option<f64>, 0.1),
+    trimmed_share: default!(Option<f64>, 0.1),
     seed: default!(Option<i64>, 0),
 ) -> Result<
     TableIterator<
@@ -71,18 +71,26 @@ fn bootstrap_interval(
     >,
     pg_sys::panic::ErrorReport,
 > {
-    let found = match (sample, estimated, level, method, resamples, trim, seed) {
+    let found = match (
+        sample,
+        estimated,
+        level,
+        method,
+        resamples,
+        trimmed_share,
+        seed,
+    ) {
         (
             Some(sample),
             Some(estimated),
             Some(level),
             Some(method),
             Some(resamples),
-            Some(trim),
+            Some(trimmed_share),
             Some(seed),
         ) => {
             let plan = BootstrapPlan {
-                statistic: Statistic::named(estimated, trim).map_err(from_analytics)?,
+                statistic: Statistic::named(estimated, trimmed_share).map_err(from_analytics)?,
                 method: BootstrapMethod::named(method).map_err(from_analytics)?,
                 resamples,
                 level,
@@ -112,8 +120,8 @@ extension_sql!(
     r#"
 ALTER FUNCTION permutation_test(float8[], float8[], text, bigint, float8, float8, text, bigint) ROWS 1 COST 100000;
 ALTER FUNCTION bootstrap_interval(float8[], text, float8[], float8, text, bigint, float8, bigint) ROWS 1 COST 100000;
-COMMENT ON FUNCTION permutation_test(float8[], float8[], text, bigint, float8, float8, text, bigint) IS 'Permutation test of the difference (first minus second) of what is compared: mean, median, trimmed_mean (without the share trim at each end) or stddev; exact when all permutations are at most the number given, otherwise drawn from the seed; effect_size is Cliff''s delta; one row, of NULLs when a sample is empty. Example: SELECT p_value FROM permutation_test(''{1,2,3}'', ''{4,5,6,9}'', ''median'', seed => 7)';
-COMMENT ON FUNCTION bootstrap_interval(float8[], text, float8[], float8, text, bigint, float8, bigint) IS 'Bootstrap interval (method bca or percentile) of what is estimated: mean, median, trimmed_mean (without the share trim at each end) or stddev of a sample, or its difference to a second sample; drawn from the seed; one row, of NULLs when a sample is empty. Example: SELECT lower, upper FROM bootstrap_interval(''{1,2,3,9}'', ''median'', seed => 7)';
+COMMENT ON FUNCTION permutation_test(float8[], float8[], text, bigint, float8, float8, text, bigint) IS 'Permutation test of the difference (first minus second) of what is compared: mean, median, trimmed_mean (without the trimmed_share at each end) or stddev; exact when all permutations are at most the number given, otherwise drawn from the seed; effect_size is Cliff''s delta; one row, of NULLs when a sample is empty. Example: SELECT p_value FROM permutation_test(''{1,2,3}'', ''{4,5,6,9}'', ''median'', seed => 7)';
+COMMENT ON FUNCTION bootstrap_interval(float8[], text, float8[], float8, text, bigint, float8, bigint) IS 'Bootstrap interval (method bca or percentile) of what is estimated: mean, median, trimmed_mean (without the trimmed_share at each end) or stddev of a sample, or its difference to a second sample; drawn from the seed; one row, of NULLs when a sample is empty. Example: SELECT lower, upper FROM bootstrap_interval(''{1,2,3,9}'', ''median'', seed => 7)';
 "#,
     name = "resampling",
     requires = [permutation_test, bootstrap_interval]

@@ -42,16 +42,16 @@ test_function! {
         sample: Option<Array<'_, f64>>,
         group_labels: Option<Array<'_, String>>,
         center: default!(Option<&str>, "'median'"),
-        trim: default!(Option<f64>, 0.05),
+        trimmed_share: default!(Option<f64>, 0.05),
         level: default!(Option<f64>, 0.95),
     ) -> [df_within, omega_squared] {
         let (Some(sample), Some(labels)) = (sample, group_labels) else {
             return Ok(None);
         };
-        let (Some(center), Some(trim), Some(level)) = (center, trim, level) else {
+        let (Some(center), Some(trimmed_share), Some(level)) = (center, trimmed_share, level) else {
             return Ok(None);
         };
-        let center = Center::named(center, trim).map_err(from_analytics)?;
+        let center = Center::named(center, trimmed_share).map_err(from_analytics)?;
         let groups = groups(values(sample, "sample")?, values(labels, "group_labels")?)?;
         let found = hypothesis_tests::levene_test(&groups, center, level, &mut Interrupts)
             .map_err(from_analytics)?;
@@ -89,7 +89,7 @@ extension_sql!(
 ALTER FUNCTION anova_test(stats_summary[], text, float8) ROWS 1;
 ALTER FUNCTION levene_test(float8[], text[], text, float8, float8) ROWS 1 COST 1000;
 COMMENT ON FUNCTION anova_test(stats_summary[], text, float8) IS 'One-way analysis of variance over the summaries of the groups; method is classic or welch (unequal variances); effect_size is eta squared; one row, of NULLs when fewer than two groups can be compared. Example: SELECT p_value FROM (SELECT array_agg(summary) AS groups FROM daily) AS q, anova_test(groups)';
-COMMENT ON FUNCTION levene_test(float8[], text[], text, float8, float8) IS 'Levene''s test that the groups spread equally; values and their group labels pairwise, center is median, mean or trimmed (without the share trim at each end); one row, of NULLs when fewer than two groups can be compared. Example: SELECT p_value FROM levene_test(array_agg(seconds), array_agg(station))';
+COMMENT ON FUNCTION levene_test(float8[], text[], text, float8, float8) IS 'Levene''s test that the groups spread equally; values and their group labels pairwise, center is median, mean or trimmed (without the trimmed_share at each end); one row, of NULLs when fewer than two groups can be compared. Example: SELECT p_value FROM levene_test(array_agg(seconds), array_agg(station))';
 "#,
     name = "variance",
     requires = [anova_test, levene_test]

@@ -89,7 +89,7 @@ pub enum HypothesisError {
     )]
     NeedsParameters(&'static str),
     /// A fraction outside its range.
-    #[error("trim must be at least 0 and less than 0.5, not {0}")]
+    #[error("trimmed_share must be at least 0 and less than 0.5, not {0}")]
     Trim(f64),
     /// A number of repetitions outside its range.
     #[error("{argument} must lie between 1 and {limit}, not {found}")]

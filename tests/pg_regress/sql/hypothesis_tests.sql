@@ -6,7 +6,7 @@ SET extra_float_digits = 0;
 \set SHOW_CONTEXT never
 
 CREATE FUNCTION pg_temp.shown(VARIADIC numbers float8[]) RETURNS text LANGUAGE sql AS
-$$ SELECT string_agg(coalesce(to_char(x, 'FM9.99999999EEEE'), '-'), ' ' ORDER BY i) FROM unnest(numbers) WITH ORDINALITY AS u (x, i) $$;
+$$ SELECT string_agg(coalesce(trim(to_char(x, '9.99999999EEEE')), '-'), ' ' ORDER BY i) FROM unnest(numbers) WITH ORDINALITY AS u (x, i) $$;
 
 -- Every test begins with the same columns.
 SELECT p.proname, array_to_string(p.proargnames[p.pronargs + 1:], ' ') AS columns
@@ -125,7 +125,7 @@ SELECT anova_test(ARRAY[a, b], 'brown') FROM two;
 SELECT anova_test(ARRAY[[a], [b]]) FROM two;
 \echo :LAST_ERROR_SQLSTATE
 SELECT center, pg_temp.shown(statistic, df, p_value) AS test, method, n, df_within
-FROM (SELECT array_agg(x) AS x, array_agg(grp) AS g FROM long) AS q, unnest('{median,mean,trimmed}'::text[]) AS center, levene_test(q.x, g, center, trim => 0.25);
+FROM (SELECT array_agg(x) AS x, array_agg(grp) AS g FROM long) AS q, unnest('{median,mean,trimmed}'::text[]) AS center, levene_test(q.x, g, center, trimmed_share => 0.25);
 SELECT levene_test('{1,2}', '{a}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT levene_test('{1,2}', '{a,NULL}');
