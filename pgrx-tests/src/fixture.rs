@@ -222,7 +222,7 @@ fn value(column: &Column, tenant: Tenant, number: usize, time: &str, choice: usi
         "text" => format!("'fixture_{number}'"),
         // A later bound (`to_time`, `window_end`, `valid_until`) has to lie after the earlier one.
         "timestamp with time zone"
-            if ["to_", "_end", "_until", "target", "ended", "expires"]
+            if ["to_", "_end", "ends_", "_until", "target", "ended", "expires"]
                 .iter()
                 .any(|part| column.name.contains(part)) =>
         {

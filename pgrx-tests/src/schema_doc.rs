@@ -35,6 +35,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
             "sop_performance_days",
             "sop_performance_trends",
             "sop_performance_baselines",
+            "sop_peer_benchmarks",
         ],
     ),
     (

@@ -13,8 +13,8 @@ use postgres::NoTls;
 use sop_ml_e2e::catalogue::{assert_same_lines, definitions, privileges, relations};
 use sop_ml_e2e::{Database, shared, sqlstate};
 
-/// The 31 tables of the machine-learning data layer, and those of migrations 036 and 043 around them.
-const TABLES: [&str; 43] = [
+/// The 32 tables of the machine-learning data layer, and those of migrations 036 and 043 around them.
+const TABLES: [&str; 44] = [
     // 037 training data
     "sop_ml_models",
     "sop_training_datasets",
@@ -26,6 +26,7 @@ const TABLES: [&str; 43] = [
     "sop_performance_days",
     "sop_performance_trends",
     "sop_performance_baselines",
+    "sop_peer_benchmarks",
     // 039 predictive modelling
     "sop_predictive_models",
     "sop_feature_engineering",

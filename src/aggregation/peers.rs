@@ -27,7 +27,7 @@ const READ: &str = include_str!("../../sql/queries/benchmark_read.sql");
 const RECENT_DAYS: i32 = 27;
 
 /// Where a restaurant stands among restaurants of its kind that share what they learn.
-#[pg_extern(stable)]
+#[pg_extern(stable, parallel_safe)]
 #[search_path(pg_catalog, pg_temp)]
 fn benchmark_against_peers(
     restaurant_id: default!(Option<Uuid>, "NULL"),
