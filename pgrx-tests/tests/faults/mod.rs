@@ -278,9 +278,9 @@ pub(crate) const FAULTS: &[(&str, &str, &str)] = &[
     ),
     (
         "overload",
-        "CREATE FUNCTION sop_ml.average(value_of float8) RETURNS float8 LANGUAGE sql IMMUTABLE
+        "CREATE FUNCTION sop_ml.skewness(value_of float8) RETURNS float8 LANGUAGE sql IMMUTABLE
              SET search_path = pg_catalog, pg_temp AS 'SELECT $1'",
-        "sop_ml.average(sop_ml.stats_summary)",
+        "sop_ml.skewness(sop_ml.stats_summary,text)",
     ),
     (
         "stable_function",
