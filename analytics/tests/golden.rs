@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sop_analytics::codec::{Codec, TextForm};
 use sop_analytics::statistics::{
-    CategoryProfile, DistributionProfile, Estimator, NumericProfile, PercentileSketch, StatsSummary,
+    CategoryProfile, DistinctSketch, DistributionProfile, Estimator, Frequent, NumericProfile,
+    PercentileSketch, StatsSummary, TopNSketch,
 };
 
 /// Every base type of `sql/extension/types.sql`.
@@ -25,6 +26,8 @@ fn types() -> Vec<Type> {
     vec![
         Type::of(summaries, summary_answers),
         Type::of(sketches, sketch_answers),
+        Type::of(distinct_sketches, distinct_answers),
+        Type::of(top_n_sketches, top_n_answers),
         Type::of(profiles, profile_answers),
     ]
 }
@@ -292,6 +295,81 @@ fn sketch_answers(state: &PercentileSketch) -> Value {
         "n": state.n(), "min": number(state.min()), "max": number(state.max()),
         "relative_error": state.relative_error(),
         "percentiles": percentiles.into_iter().map(number).collect::<Vec<_>>(),
+    })
+}
+
+fn distinct_sketches() -> Vec<(&'static str, DistinctSketch)> {
+    let of = |precision: i32, values: &mut dyn Iterator<Item = i64>| {
+        let mut sketch = DistinctSketch::with_precision(precision).unwrap();
+        values.for_each(|value| sketch.add_integer(value));
+        sketch
+    };
+    let mut texts = DistinctSketch::with_precision(12).unwrap();
+    for text in ["", "grill", "salad", "grill", "日本"] {
+        texts.add_bytes(text.as_bytes());
+    }
+    let mut merged = of(8, &mut (0..50));
+    merged.merge(&of(8, &mut (25..400))).unwrap();
+    vec![
+        ("nothing", of(14, &mut std::iter::empty())),
+        ("one value", of(14, &mut [i64::MIN].into_iter())),
+        (
+            "neighbours that are one double",
+            of(14, &mut (0..3).map(|i| (1 << 53) + i)),
+        ),
+        ("texts", texts),
+        ("a hundred", of(10, &mut (0..100))),
+        ("many", of(10, &mut (0..20_000))),
+        ("merged", merged),
+    ]
+}
+
+fn distinct_answers(state: &DistinctSketch) -> Value {
+    json!({
+        "precision_bits": state.precision_bits(), "estimate": state.estimate(),
+        "count": state.count(), "relative_error": state.relative_error(),
+    })
+}
+
+fn top_n_sketches() -> Vec<(&'static str, TopNSketch)> {
+    let of = |n: i32, values: &mut dyn Iterator<Item = String>| {
+        let mut sketch = TopNSketch::new(n).unwrap();
+        values.for_each(|value| sketch.push(&value, usize::MAX).unwrap());
+        sketch
+    };
+    let words = |words: &'static [&'static str]| words.iter().map(|word| (*word).to_owned());
+    vec![
+        ("nothing", of(3, &mut words(&[]))),
+        ("one value", of(3, &mut words(&["grill"]))),
+        (
+            "texts",
+            of(3, &mut words(&["b", "a", "b", "", "日本", "\"\\\n"])),
+        ),
+        (
+            "many",
+            of(5, &mut (0..5000_u64).map(|i| (i * i % 97).to_string())),
+        ),
+        (
+            "identifiers",
+            of(
+                2,
+                &mut (0..500).map(|i| {
+                    if i % 5 == 0 {
+                        "often".to_owned()
+                    } else {
+                        i.to_string()
+                    }
+                }),
+            ),
+        ),
+    ]
+}
+
+fn top_n_answers(state: &TopNSketch) -> Value {
+    let row = |row: Frequent<'_>| json!([row.value, row.count, row.error]);
+    json!({
+        "n": state.n(), "total": state.total(), "largest_absent": state.largest_absent(),
+        "top": state.top().into_iter().map(row).collect::<Vec<_>>(),
     })
 }
 

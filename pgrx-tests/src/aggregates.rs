@@ -126,6 +126,7 @@ fn column(argument: &Argument, place: usize) -> String {
     let kind = &argument.kind;
     match (argument.name.as_str(), kind.as_str()) {
         ("n" | "capacity" | "size", "integer" | "bigint") => return format!("40::{kind}"),
+        ("precision_bits", "integer") => return "12".to_owned(),
         ("weight", "double precision") => return "((1 + i % 5) / 4.0)::float8".to_owned(),
         (name, _) => {
             if let Some(constant) = reasonable::argument(name, kind).filter(|_| place > 0) {

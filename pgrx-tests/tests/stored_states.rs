@@ -20,7 +20,6 @@ fn scene() -> &'static (Database, Vec<Aggregate>) {
     static SCENE: OnceLock<(Database, Vec<Aggregate>)> = OnceLock::new();
     SCENE.get_or_init(|| {
         let database = shared().database_with_extension("stored_states");
-        database.run("ALTER DATABASE stored_states SET search_path = sop_ml, public");
         let found = aggregates::read(&database);
         assert!(found.len() >= 9);
         (database, found)
@@ -34,6 +33,15 @@ fn base_types(database: &Database) -> Vec<String> {
     );
     assert!(found.len() >= 3, "{found:?}");
     found
+}
+
+/// A connection that finds the extension's names.
+fn connect(database: &Database) -> Client {
+    let mut client = database.superuser();
+    client
+        .batch_execute("SET search_path = sop_ml, public")
+        .unwrap();
+    client
 }
 
 /// The SQLSTATE of a query's error; nothing where it answers.
@@ -53,7 +61,7 @@ fn refused(client: &mut Client, query: &str) -> Option<String> {
 #[test]
 fn golden_and_empty_states_travel_in_every_form() {
     let (database, _) = scene();
-    let mut client = database.superuser();
+    let mut client = connect(database);
     let golden = golden::read();
     let mut newest = std::collections::BTreeMap::new();
     for value in &golden {
@@ -110,7 +118,7 @@ fn golden_and_empty_states_travel_in_every_form() {
 #[test]
 fn declared_sizes_are_checked_before_they_are_allocated() {
     let (database, _) = scene();
-    let mut client = database.superuser();
+    let mut client = connect(database);
     let (mut tried, mut valid) = (0, 0);
     for golden in golden::read() {
         let bytes = golden.bytes;
@@ -133,7 +141,7 @@ fn declared_sizes_are_checked_before_they_are_allocated() {
 #[test]
 fn counts_beyond_2_to_53_are_refused_and_large_integers_stay_apart() {
     let (database, found) = scene();
-    let mut client = database.superuser();
+    let mut client = connect(database);
     let largest = 1_i64 << 53;
     // A summary of as many equal values as fit: one more of them does not.
     let full = format!(
@@ -183,7 +191,7 @@ fn counts_beyond_2_to_53_are_refused_and_large_integers_stay_apart() {
 #[test]
 fn matviews_with_every_type_are_refreshed_concurrently() {
     let (database, found) = scene();
-    let mut client = database.superuser();
+    let mut client = connect(database);
     let types = base_types(database);
     let (mut columns, mut seen) = (Vec::new(), Vec::new());
     for kind in &types {

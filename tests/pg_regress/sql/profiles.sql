@@ -91,7 +91,9 @@ COPY public.profile_days TO :'copy_file' (FORMAT binary);
 COPY profile_copied FROM :'copy_file' (FORMAT binary);
 SELECT count(*) AS copied, bool_and(a.seconds = b.seconds AND a.station = b.station) AS equal FROM profile_copied AS a JOIN public.profile_days AS b USING (day);
 COPY (SELECT day, substr(seconds::bytea, 1, 90) FROM public.profile_days) TO :'copy_file' (FORMAT binary);
+\set VERBOSITY sqlstate
 COPY profile_copied (day, seconds) FROM :'copy_file' (FORMAT binary);
+\set VERBOSITY terse
 \echo :LAST_ERROR_SQLSTATE
 SELECT format('rm -f -- %L', :'copy_file') AS remove_file \gset
 COPY (SELECT 1 WHERE false) TO PROGRAM :'remove_file';
@@ -122,7 +124,9 @@ SELECT '\x56010200000000000000000000000000000000ffffffff'::bytea::distribution_p
 \echo :LAST_ERROR_SQLSTATE
 SELECT (station::bytea || '\x00')::distribution_profile FROM public.profile_days LIMIT 1;
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY sqlstate
 SELECT set_byte(seconds::bytea, 1, 99)::distribution_profile FROM public.profile_days LIMIT 1;
+\set VERBOSITY terse
 \echo :LAST_ERROR_SQLSTATE
 SELECT stats_agg(1)::bytea::distribution_profile;
 \echo :LAST_ERROR_SQLSTATE

@@ -116,8 +116,8 @@ impl CategoryProfile {
         }
         if self.counts.len() > CAPACITY {
             let mut counts: Vec<u64> = self.counts.values().copied().collect();
-            counts.sort_unstable_by(|a, b| b.cmp(a));
-            if let Some(&largest_beyond) = counts.get(CAPACITY) {
+            counts.sort_unstable();
+            if let Some(&largest_beyond) = counts.iter().rev().nth(CAPACITY) {
                 self.give_to_rest(largest_beyond, 0);
             }
         }
@@ -168,7 +168,7 @@ impl CategoryProfile {
             .iter()
             .map(|(name, count)| (name.as_str(), *count))
             .collect();
-        ranked.sort_by(|a, b| b.1.cmp(&a.1));
+        ranked.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         ranked
     }
 }
