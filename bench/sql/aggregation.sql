@@ -17,8 +17,9 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET search_path = sop_ml, public;
--- Both sides alike; the run switches JIT off for itself.
+-- Both sides alike; the run sets these for itself.
 SET jit = off;
+SET work_mem = '64MB';
 -- The last of a long month: its month has most days to add up.
 \set day '''2026-03-31'''
 
@@ -176,7 +177,7 @@ SELECT step, rows_in, rows_out, round(elapsed_ms) AS ms, status FROM run_daily_m
 CREATE TABLE public.one_day AS SELECT * FROM sop_performance_aggregates WHERE local_date = :day AND grain IN ('hour', 'day');
 SELECT restaurant_id AS sample FROM sop_restaurants ORDER BY name LIMIT 1 \gset
 
--- Days $1 to $2 before the new one.
+-- Days $1 to $2 before the new one; without triggers, as a restore.
 PREPARE history (int, int) AS
 WITH back AS (SELECT generate_series($1, $2) AS days), raw AS (
     INSERT INTO sop_time_series_data (restaurant_id, metric_name, sop_id, source, observed_at, value)
@@ -202,21 +203,24 @@ CROSS JOIN (VALUES (date '2026-01-01'), ('2026-02-01')) AS m (month)
 WHERE a.grain = 'day';
 
 \set months 1
+SET session_replication_role = replica;
 EXECUTE history (1, 30);
-TRUNCATE sop_ml_storage.dirty_buckets;
+RESET session_replication_role;
 VACUUM ANALYZE sop_time_series_data, sop_performance_aggregates;
 CALL public.measure(:months, :day);
 CALL public.measure(:months, :day);
 \set months 3
+SET session_replication_role = replica;
 EXECUTE history (31, 90);
 EXECUTE months;
-TRUNCATE sop_ml_storage.dirty_buckets;
+RESET session_replication_role;
 VACUUM ANALYZE sop_time_series_data, sop_performance_aggregates;
 CALL public.measure(:months, :day);
 CALL public.measure(:months, :day);
 \set months 12
+SET session_replication_role = replica;
 EXECUTE history (91, 365);
-TRUNCATE sop_ml_storage.dirty_buckets;
+RESET session_replication_role;
 VACUUM ANALYZE sop_time_series_data, sop_performance_aggregates;
 CALL public.measure(:months, :day);
 CALL public.measure(:months, :day);
