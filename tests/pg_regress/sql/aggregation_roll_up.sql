@@ -124,6 +124,24 @@ FROM sop_performance_aggregates AS a JOIN sop_restaurants AS r USING (restaurant
 WHERE a.restaurant_id IN (:howe, :beirut, :havana, :kathmandu) AND a.grain IN ('hour', 'day', 'week', 'year')
 GROUP BY 1, 2, r.restaurant_id HAVING sum(a.n) <> (SELECT count(*) FROM sop_time_series_data AS d WHERE d.restaurant_id = r.restaurant_id);
 
+-- More restaurants than are rolled up for a whole day at once: parts of days, on days of 24, 24.5 and 25 hours alike.
+INSERT INTO sop_restaurants (restaurant_id, name, time_zone)
+SELECT md5('many ' || i)::uuid, 'Many ' || i, (ARRAY['UTC', 'Australia/Lord_Howe', 'Europe/Berlin', 'Pacific/Kiritimati'])[1 + i % 4] FROM generate_series(1, 130) AS i;
+INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value, recorded_by)
+SELECT restaurant_id, 'tick', t, 1, md5(extract(hour FROM t)::text)::uuid
+FROM sop_restaurants, generate_series('2025-04-05 00:00Z'::timestamptz, '2025-04-07 23:30Z', interval '30 minutes') AS t WHERE name LIKE 'Many %';
+SELECT status, rows_in >= 130 * 144 AS read FROM run_daily_ml_aggregation(NULL, '2025-04-06') WHERE step = 'roll_up';
+SELECT grain, count(DISTINCT restaurant_id) AS restaurants, sum(n) AS n, min(n) AS least, max(n) AS most, max(distinct_users) AS users
+FROM sop_performance_aggregates JOIN sop_restaurants USING (restaurant_id) WHERE name LIKE 'Many %' AND metric_name = 'tick' AND grain IN ('hour', 'day')
+GROUP BY 1 ORDER BY 1;
+-- The same as one by one.
+CREATE TEMP VIEW many AS
+SELECT md5(string_agg((to_jsonb(a) - 'computed_at' - 'run_id')::text, '' ORDER BY restaurant_id, metric_name, grain, bucket_start)) AS md5
+FROM sop_performance_aggregates AS a JOIN sop_restaurants USING (restaurant_id) WHERE name LIKE 'Many %' AND name < 'Many 12';
+SELECT md5 AS before FROM many \gset
+SELECT min(aggregate_performance(restaurant_id, '2025-04-05', '2025-04-08')) > 0 AS done FROM sop_restaurants WHERE name LIKE 'Many %' AND name < 'Many 12';
+SELECT md5 = :'before' AS same FROM many;
+
 -- Staff who recorded, and compliance: of 5 completes 4 say how they went, and 2 went as the procedure wants.
 INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value, recorded_by)
 SELECT :own, 'checks', '2025-07-01 09:00Z'::timestamptz + i * interval '20 minutes', i, CASE WHEN i < 6 THEN md5((i % 2)::text)::uuid WHEN i < 8 THEN md5('x')::uuid END
