@@ -66,7 +66,10 @@ pub fn read(database: &Database) -> Vec<Aggregate> {
                 ARRAY(SELECT kind.typnamespace = 'sop_ml'::regnamespace
                         FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a (oid, place) JOIN pg_type AS kind USING (oid) ORDER BY place)
            FROM pg_aggregate AS a JOIN pg_proc AS p ON p.oid = a.aggfnoid JOIN pg_namespace AS n ON n.oid = p.pronamespace
-          WHERE n.nspname = 'sop_ml' AND a.aggkind = 'n' ORDER BY 1",
+          WHERE n.nspname = 'sop_ml' AND a.aggkind = 'n'
+            -- Over stored bytes of two states that belong together: the roll-up's own, tested by its golden SQL.
+            AND NOT 'bytea'::regtype = ANY (p.proargtypes::oid[])
+          ORDER BY 1",
     );
     let mut plain = Vec::new();
     let mut over_states = Vec::new();

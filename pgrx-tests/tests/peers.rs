@@ -101,9 +101,9 @@ fn no_figure_is_the_victims_and_none_changes_with_who_is_there() {
     let own = ATTACKER.restaurant_id;
     // Leaving and joining again, another kind, other rows of its own, a date of its own choice; and the victim leaves.
     for statement in [
-        format!("UPDATE sop_ml.sop_restaurants SET cross_restaurant_opt_in = false WHERE restaurant_id = '{own}'"),
         format!(
-            "UPDATE sop_ml.sop_restaurants SET cross_restaurant_opt_in = true, opt_in_changed_at = '2000-01-01'
+            "UPDATE sop_ml.sop_restaurants SET cross_restaurant_opt_in = false WHERE restaurant_id = '{own}';
+             UPDATE sop_ml.sop_restaurants SET cross_restaurant_opt_in = true, opt_in_changed_at = '2000-01-01'
               WHERE restaurant_id = '{own}'"
         ),
         format!("UPDATE sop_ml.sop_restaurants SET kind = 'bar' WHERE restaurant_id = '{own}'"),
