@@ -106,8 +106,14 @@ pub trait Codec: Sized {
     const TYPE_NAME: &'static str;
     /// The first byte of every value of this type; no two types share one.
     const MAGIC: u8;
-    /// The layout version that [`Codec::write`] produces.
+    /// The newest layout version.
     const VERSION: u8;
+
+    /// The layout version that [`Codec::write`] uses for this value: the oldest that can hold it, so that a value that
+    /// needs nothing new keeps the bytes that it always had.
+    fn version(&self) -> u8 {
+        Self::VERSION
+    }
 
     /// Appends the fields.
     fn write(&self, out: &mut Vec<u8>);
@@ -120,7 +126,7 @@ pub trait Codec: Sized {
 
     /// Encodes with magic and version.
     fn encode(&self) -> Vec<u8> {
-        let mut out = vec![Self::MAGIC, Self::VERSION];
+        let mut out = vec![Self::MAGIC, self.version()];
         self.write(&mut out);
         out
     }
@@ -255,6 +261,25 @@ impl Reader<'_> {
             type_name: self.type_name,
             reason: reason.into(),
         }
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// That many bytes, as they are.
+    ///
+    /// # Errors
+    /// [`CodecError::Truncated`] when the input is shorter.
+    pub fn bytes(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
+        let chunk = self
+            .bytes
+            .get(self.at..)
+            .and_then(|rest| rest.get(..length))
+            .ok_or(CodecError::Truncated {
+                type_name: self.type_name,
+                at: self.at,
+            })?;
+        self.at += length;
+        Ok(chunk)
     }
 }
 

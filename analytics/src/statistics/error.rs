@@ -54,6 +54,9 @@ pub enum StatisticsError {
     /// An expected count is zero, negative or not finite.
     #[error("expected must contain positive finite numbers, not {0}")]
     Expected(f64),
+    /// A weight says nothing about how much a value counts.
+    #[error("weight must be a finite number that is not negative, not {0}")]
+    Weight(f64),
     /// A sum or a moment does not fit a double, or a count does not fit 53 bits.
     #[error("value out of range: overflow in {0}")]
     Overflow(&'static str),
@@ -78,6 +81,7 @@ impl Classify for StatisticsError {
             Self::SketchMismatch { .. } => {
                 "Build the sketches that belong together with the same relative_error."
             }
+            Self::Weight(_) => "Leave rows without a weight out: NULL and 0 are ignored.",
             Self::NotANumber { .. } => "Filter NaN out before the test.",
             Self::Overflow(_) => {
                 "Scale the values down: fourth powers of deviations must fit float8."
