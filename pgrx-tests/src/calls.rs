@@ -136,6 +136,10 @@ fn value(
         .any(|part| argument.contains(part));
     let sketch = "(SELECT sop_ml.percentile_agg(v::float8) FROM generate_series(1, 100) AS v)";
     let summary = "(SELECT sop_ml.stats_agg(v::float8) FROM generate_series(1, 100) AS v)";
+    let line = "(SELECT sop_ml.regression_agg(v + v % 3, v) FROM generate_series(1, 100) AS v)";
+    let states = format!(
+        "(SELECT sop_ml.state_duration_agg((v % 3)::text, '{from}'::timestamptz + v * interval '1 minute') FROM generate_series(1, 100) AS v)"
+    );
     let text = match (argument, kind) {
         ("restaurant_id", "uuid") => format!("'{tenant}'"),
         ("entity", "text") => "'sop'".to_owned(),
@@ -183,6 +187,10 @@ fn value(
         }
         (_, "sop_ml.percentile_sketch") => sketch.to_owned(),
         (_, "sop_ml.stats_summary") => summary.to_owned(),
+        (_, "sop_ml.regression_summary") => line.to_owned(),
+        (_, "sop_ml.state_durations") => states,
+        (_, "bytea") if function.contains("regression") => format!("({line}::bytea)"),
+        (_, "bytea") if function.contains("state_durations") => format!("({states}::bytea)"),
         (name, "bytea") if name.contains("percentile") || function.contains("percentile") => {
             format!("({sketch}::bytea)")
         }

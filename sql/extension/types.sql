@@ -8,7 +8,9 @@ BEGIN
     FOR base IN
         SELECT * FROM (VALUES
             ('stats_summary', 'Mergeable summary statistics (count, sum, central moments up to the fourth, minimum, maximum); made by stats_agg, merged by rollup, read by average, stddev, confidence_interval and others'),
-            ('percentile_sketch', 'Mergeable sketch of a distribution with a relative error bound; made by percentile_agg, merged by rollup, read by approx_percentile')
+            ('percentile_sketch', 'Mergeable sketch of a distribution with a relative error bound; made by percentile_agg, merged by rollup, read by approx_percentile'),
+            ('regression_summary', 'Mergeable summary of a straight line through points (count, sums, central second moments of x and y); made by regression_agg, merged by rollup, read by slope, regression_test and others'),
+            ('state_durations', 'The states that something was in, one after the other, and when each began; made by state_duration_agg, read by duration_in, state_durations, state_transitions and state_timeline; not mergeable')
         ) AS type (name, comment)
     LOOP
         called := 'IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS ''MODULE_PATHNAME''';

@@ -271,7 +271,7 @@ impl StateDurations {
     pub fn transitions(
         self,
         progress: &mut dyn Progress,
-    ) -> Result<impl Iterator<Item = StateTransition>, StateDurationsError> {
+    ) -> Result<impl Iterator<Item = StateTransition> + use<>, StateDurationsError> {
         let mut counts = BTreeMap::new();
         let pairs = self.visits.iter().zip(self.visits.iter().skip(1));
         for (step, (from, to)) in pairs.enumerate() {
