@@ -106,8 +106,14 @@ pub trait Codec: Sized {
     const TYPE_NAME: &'static str;
     /// The first byte of every value of this type; no two types share one.
     const MAGIC: u8;
-    /// The layout version that [`Codec::write`] produces.
+    /// The newest layout version.
     const VERSION: u8;
+
+    /// The layout version that [`Codec::write`] uses for this value: the oldest that can hold it, so that a value that
+    /// needs nothing new keeps the bytes that it always had.
+    fn version(&self) -> u8 {
+        Self::VERSION
+    }
 
     /// Appends the fields.
     fn write(&self, out: &mut Vec<u8>);
@@ -120,7 +126,7 @@ pub trait Codec: Sized {
 
     /// Encodes with magic and version.
     fn encode(&self) -> Vec<u8> {
-        let mut out = vec![Self::MAGIC, Self::VERSION];
+        let mut out = vec![Self::MAGIC, self.version()];
         self.write(&mut out);
         out
     }

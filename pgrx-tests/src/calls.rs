@@ -138,6 +138,10 @@ fn value(
     let summary = "(SELECT sop_ml.stats_agg(v::float8) FROM generate_series(1, 100) AS v)";
     let distinct = "(SELECT sop_ml.distinct_agg(v::bigint) FROM generate_series(1, 100) AS v)";
     let top = "(SELECT sop_ml.top_n_agg(v::text, 3) FROM generate_series(1, 100) AS v)";
+    let line = "(SELECT sop_ml.regression_agg(v + v % 3, v) FROM generate_series(1, 100) AS v)";
+    let states = format!(
+        "(SELECT sop_ml.state_duration_agg((v % 3)::text, '{from}'::timestamptz + v * interval '1 minute') FROM generate_series(1, 100) AS v)"
+    );
     let text = match (argument, kind) {
         ("restaurant_id", "uuid") => format!("'{tenant}'"),
         ("entity", "text") => "'sop'".to_owned(),
@@ -196,6 +200,10 @@ fn value(
         (_, "sop_ml.top_n_sketch") => top.to_owned(),
         (_, "bytea") if function.contains("distinct") => format!("({distinct}::bytea)"),
         (_, "bytea") if function.contains("top_n") => format!("({top}::bytea)"),
+        (_, "sop_ml.regression_summary") => line.to_owned(),
+        (_, "sop_ml.state_durations") => states,
+        (_, "bytea") if function.contains("regression") => format!("({line}::bytea)"),
+        (_, "bytea") if function.contains("state_durations") => format!("({states}::bytea)"),
         (name, "bytea") if name.contains("percentile") || function.contains("percentile") => {
             format!("({sketch}::bytea)")
         }

@@ -222,9 +222,11 @@ fn value(column: &Column, tenant: Tenant, number: usize, time: &str, choice: usi
         "text" => format!("'fixture_{number}'"),
         // A later bound (`to_time`, `window_end`, `valid_until`) has to lie after the earlier one.
         "timestamp with time zone"
-            if ["to_", "_end", "ends_", "_until", "target", "ended", "expires"]
-                .iter()
-                .any(|part| column.name.contains(part)) =>
+            if [
+                "to_", "_end", "ends_", "_until", "target", "ended", "expires",
+            ]
+            .iter()
+            .any(|part| column.name.contains(part)) =>
         {
             format!("{time} + interval '1 day'")
         }

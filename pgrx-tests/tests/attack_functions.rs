@@ -204,6 +204,10 @@ fn expression(
         "sop_ml.top_n_sketch" => {
             "(SELECT sop_ml.top_n_agg(x::text, 3) FROM generate_series(1, 9) AS x)".to_owned()
         }
+        "sop_ml.regression_summary" => {
+            "(SELECT sop_ml.regression_agg(x * x, x) FROM generate_series(1, 9) AS x)".to_owned()
+        }
+        "sop_ml.state_durations" => "(SELECT sop_ml.state_duration_agg('step', now()))".to_owned(),
         kind if kind.ends_with("[]") => "ARRAY[1, 2, 3, 4, 5, 6, 7, 8]".to_owned(),
         kind if [
             "integer",

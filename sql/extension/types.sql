@@ -11,7 +11,9 @@ BEGIN
             ('percentile_sketch', 'Mergeable sketch of a distribution with a relative error bound; made by percentile_agg, merged by rollup, read by approx_percentile'),
             ('distinct_sketch', 'Mergeable sketch of a set that counts its values with a known error; made by distinct_agg, merged by rollup, read by distinct_count'),
             ('top_n_sketch', 'Mergeable sketch of the most frequent values with bounds for their counts; made by top_n_agg, merged by rollup, read by top_n'),
-            ('distribution_profile', 'Mergeable profile of a column of numbers or texts, the reference that drift is measured against; made by profile_agg and profile_agg_text, merged by rollup, read by profile_bins, profile_categories, drift_metrics and others')
+            ('distribution_profile', 'Mergeable profile of a column of numbers or texts, the reference that drift is measured against; made by profile_agg and profile_agg_text, merged by rollup, read by profile_bins, profile_categories, drift_metrics and others'),
+            ('regression_summary', 'Mergeable summary of a straight line through points (count, sums, central second moments of x and y); made by regression_agg, merged by rollup, read by slope, regression_test and others'),
+            ('state_durations', 'The states that something was in, one after the other, and when each began; made by state_duration_agg, read by duration_in, state_durations, state_transitions and state_timeline; not mergeable')
         ) AS type (name, comment)
     LOOP
         called := 'IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS ''MODULE_PATHNAME''';

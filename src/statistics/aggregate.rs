@@ -120,10 +120,48 @@ pub(crate) unsafe fn step_in_place<S, E: Classify>(
     Some(state.value)
 }
 
-/// The C entry point of the transition function `$entry`: [`step_in_place`] for all rows but the first, which pgrx's
-/// wrapper of `$wrapped` handles, as it does whatever else is out of the ordinary.
+/// As [`step_in_place`] by two float8; a row with a NULL among them changes nothing.
+///
+/// # Safety
+/// `fcinfo` must be a call with an internal argument, which is NULL or made by [`keep`] of an `S`, and two float8.
+#[inline]
+pub(super) unsafe fn step_in_place_by_two<S, E: Classify>(
+    fcinfo: pg_sys::FunctionCallInfo,
+    push: impl FnOnce(&mut S, f64, f64) -> Result<(), E>,
+) -> Option<pg_sys::Datum> {
+    // SAFETY: the caller promises three arguments.
+    let [state, first, second] = (unsafe { (*fcinfo).args.as_slice(3) }) else {
+        return None;
+    };
+    if state.isnull {
+        return None;
+    }
+    if !(first.isnull || second.isnull) {
+        // SAFETY: the caller promises the state's type; only the executor knows the pointer and does not use it meanwhile.
+        let kept = unsafe { &mut *state.value.cast_mut_ptr::<S>() };
+        let [first, second] =
+            [first, second].map(|argument| f64::from_bits(argument.value.value() as u64));
+        if let Err(error) = push(kept, first, second) {
+            fail(error);
+        }
+    }
+    Some(state.value)
+}
+
+/// The C entry point of the transition function `$entry`: [`step_in_place`], or the function named last, for all rows but
+/// the first, which pgrx's wrapper of `$wrapped` handles, as it does whatever else is out of the ordinary.
 macro_rules! in_place {
     ($entry:ident, $info:ident, $wrapped:ident, $state:ty, $push:expr) => {
+        $crate::statistics::aggregate::in_place!(
+            $entry,
+            $info,
+            $wrapped,
+            $state,
+            $push,
+            step_in_place
+        );
+    };
+    ($entry:ident, $info:ident, $wrapped:ident, $state:ty, $push:expr, $step:ident) => {
         #[doc = concat!("Tells the server how `", stringify!($entry), "` is called.")]
         // SAFETY: no other symbol of the library has this name.
         #[unsafe(no_mangle)]
@@ -136,7 +174,7 @@ macro_rules! in_place {
         #[doc = concat!("The transition function over `", stringify!($state), "`.")]
         ///
         /// # Safety
-        /// Called by the server with (internal, float8).
+        /// Called by the server with (internal, float8), or (internal, float8, float8) for a step by two.
         // SAFETY: no other symbol of the library has this name.
         #[unsafe(no_mangle)]
         pub(crate) unsafe extern "C-unwind" fn $entry(
@@ -144,9 +182,7 @@ macro_rules! in_place {
         ) -> ::pgrx::pg_sys::Datum {
             // SAFETY: the SQL declaration has these argument types, and only the aggregate of this state uses it. Adding
             // a value to a state does not panic, so that nothing unwinds past this function but a guarded error.
-            match unsafe {
-                $crate::statistics::aggregate::step_in_place::<$state, _>(fcinfo, $push)
-            } {
+            match unsafe { $crate::statistics::aggregate::$step::<$state, _>(fcinfo, $push) } {
                 Some(state) => state,
                 // SAFETY: the same call, passed on.
                 None => unsafe { $wrapped(fcinfo) },

@@ -48,6 +48,24 @@ sop_type! {
     equal = distribution_profile_eq, not_equal = distribution_profile_ne
 }
 
+sop_type! {
+    /// A straight line through points: SQL type `regression_summary`.
+    RegressionSummary(statistics::RegressionSummary), sql_name = "regression_summary",
+    input = regression_summary_in, output = regression_summary_out,
+    receive = regression_summary_recv, send = regression_summary_send,
+    from_bytea = regression_summary_from_bytea, to_bytea = regression_summary_to_bytea,
+    equal = regression_summary_eq, not_equal = regression_summary_ne
+}
+
+sop_type! {
+    /// States over time: SQL type `state_durations`.
+    StateDurations(statistics::StateDurations), sql_name = "state_durations",
+    input = state_durations_in, output = state_durations_out,
+    receive = state_durations_recv, send = state_durations_send,
+    from_bytea = state_durations_from_bytea, to_bytea = state_durations_to_bytea,
+    equal = state_durations_eq, not_equal = state_durations_ne
+}
+
 extension_sql_file!(
     "../../sql/extension/types.sql",
     name = "types",
@@ -57,5 +75,7 @@ extension_sql_file!(
         Type(DistinctSketch),
         Type(TopNSketch),
         Type(DistributionProfile),
+        Type(RegressionSummary),
+        Type(StateDurations),
     ]
 );

@@ -31,7 +31,8 @@ fn margin(level: f64, df: f64, standard_error: f64, alternative: Alternative) ->
 /// The effect is Hedges' g: the difference in pooled standard deviations, corrected for small samples, with the
 /// normal-theory interval (Hedges and Olkin 1985), an approximation for large samples. `None` when a group has fewer than
 /// two values or when neither group varies: there is nothing to judge a difference by. NaN or an infinity in a group
-/// makes the results that depend on it NaN.
+/// makes the results that depend on it NaN. The size of a weighted group is its effective size; where both together have
+/// at most one degree of freedom, the effect size is NaN.
 ///
 /// # Errors
 /// A level that is not inside (0, 1).
@@ -53,7 +54,11 @@ pub fn welch_t_test(
     if variance_1 == 0.0 && variance_2 == 0.0 {
         return Ok(None);
     }
-    let (n_1, n_2) = (first.n() as f64, second.n() as f64);
+    let (size_1, size_2) = (
+        first.size(Estimator::Sample),
+        second.size(Estimator::Sample),
+    );
+    let (n_1, n_2) = (size_1.value, size_2.value);
     let difference = mean_1 - mean_2;
     let (part_1, part_2) = (variance_1 / n_1, variance_2 / n_2);
     let standard_error = (part_1 + part_2).sqrt();
@@ -61,12 +66,19 @@ pub fn welch_t_test(
     // Shares instead of squares: part² may underflow where the shares do not.
     let share_1 = part_1 / (part_1 + part_2);
     let share_2 = part_2 / (part_1 + part_2);
-    let df = 1.0 / (share_1 * share_1 / (n_1 - 1.0) + share_2 * share_2 / (n_2 - 1.0));
+    let df = 1.0 / (share_1 * share_1 / size_1.less_one + share_2 * share_2 / size_2.less_one);
 
-    let pooled_df = n_1 + n_2 - 2.0;
-    let pooled =
-        ((n_1 - 1.0) / pooled_df * variance_1 + (n_2 - 1.0) / pooled_df * variance_2).sqrt();
-    let size = hedges_correction(pooled_df) * difference / pooled;
+    let pooled_df = size_1.less_one + size_2.less_one;
+    let pooled = (size_1.less_one / pooled_df * variance_1
+        + size_2.less_one / pooled_df * variance_2)
+        .sqrt();
+    // Only weighted groups can have an effective size so small that the correction does not exist.
+    let correction = if pooled_df > 1.0 {
+        hedges_correction(pooled_df)
+    } else {
+        f64::NAN
+    };
+    let size = correction * difference / pooled;
     let effect_error = (1.0 / n_1 + 1.0 / n_2 + size * size / (2.0 * (n_1 + n_2))).sqrt();
     Ok(Some(MeanComparison {
         outcome: Outcome {
@@ -104,8 +116,8 @@ pub fn paired_t_test(
     if variance == 0.0 {
         return Ok(None);
     }
-    let n = differences.n() as f64;
-    let df = n - 1.0;
+    let effective = differences.size(Estimator::Sample);
+    let (n, df) = (effective.value, effective.less_one);
     let standard_error = (variance / n).sqrt();
     let t = mean / standard_error;
     // The correction has no finite value for one degree of freedom: Γ(0).

@@ -148,13 +148,14 @@ pub fn anova_test(
         smallest = smallest.min(group.n());
         // One value has no variance of its own and adds nothing to that within.
         let variance = group.variance(Estimator::Sample).unwrap_or(0.0);
-        means.push((group.n() as f64, mean, variance));
+        let size = group.size(Estimator::Sample).value;
+        means.push((size, mean, variance));
     }
     let k = means.len() as f64;
     if means.len() < 2 || all <= means.len() as u64 {
         return Ok(None);
     }
-    let n = all as f64;
+    let n: f64 = means.iter().map(|(size, _, _)| size).sum();
     // Deviations from the first mean keep the digits of values on an offset.
     let origin = means.first().map_or(0.0, |first| first.1);
     let found = match method {

@@ -38,6 +38,9 @@ pub enum StatisticsError {
         /// The name of the argument.
         argument: &'static str,
     },
+    /// A weight says nothing about how much a value counts.
+    #[error("weight must be a finite number that is not negative, not {0}")]
+    Weight(f64),
     /// A sum or a moment does not fit a double, or a count does not fit 53 bits.
     #[error("value out of range: overflow in {0}")]
     Overflow(&'static str),
@@ -77,6 +80,7 @@ impl Classify for StatisticsError {
             Self::ProfileKind { .. } => {
                 "profile_agg makes profiles of numbers, profile_agg_text those of texts."
             }
+            Self::Weight(_) => "Leave rows without a weight out: NULL and 0 are ignored.",
             Self::NotANumber { .. } => "Filter NaN out before the test.",
             Self::Overflow(_) => {
                 "Scale the values down: fourth powers of deviations must fit float8."

@@ -71,7 +71,8 @@ pub fn t_critical(level: f64, df: f64) -> Result<f64, StatisticsError> {
     Ok(t_two_sided_critical(check_level(level)?, df))
 }
 
-/// The t-interval of the mean: `mean ± t · s / √n` with n - 1 degrees of freedom.
+/// The t-interval of the mean: `mean ± t · s / √n` with n - 1 degrees of freedom, where n is the effective size of
+/// weighted values.
 ///
 /// `None` for fewer than two values; NaN bounds when NaN or an infinity is among them; a constant gives a point.
 ///
@@ -81,13 +82,29 @@ pub fn mean_interval(
     summary: &StatsSummary,
     level: f64,
 ) -> Result<Option<MeanInterval>, StatisticsError> {
+    mean_interval_by(summary, Estimator::Sample, level)
+}
+
+/// As [`mean_interval`], where the estimator says what n is; [`Estimator::Population`] means [`Estimator::Sample`].
+///
+/// # Errors
+/// [`StatisticsError::Level`] unless `0 < level < 1`.
+pub fn mean_interval_by(
+    summary: &StatsSummary,
+    estimator: Estimator,
+    level: f64,
+) -> Result<Option<MeanInterval>, StatisticsError> {
     let level = check_level(level)?;
-    let (Some(mean), Some(variance)) = (summary.mean(), summary.variance(Estimator::Sample)) else {
+    let estimator = match estimator {
+        Estimator::Population => Estimator::Sample,
+        other => other,
+    };
+    let (Some(mean), Some(variance)) = (summary.mean(), summary.variance(estimator)) else {
         return Ok(None);
     };
-    let n = summary.n() as f64;
-    let standard_error = (variance / n).sqrt();
-    let margin = t_two_sided_critical(level, n - 1.0) * standard_error;
+    let size = summary.size(estimator);
+    let standard_error = (variance / size.value).sqrt();
+    let margin = t_two_sided_critical(level, size.less_one) * standard_error;
     Ok(Some(MeanInterval {
         mean,
         standard_error,

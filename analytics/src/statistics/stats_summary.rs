@@ -1,8 +1,11 @@
 //! Count, sum and central moments up to the fourth, mergeable in any order.
 
+use super::double_double::{two_product, two_sum};
 use super::error::StatisticsError;
+use weights::Weights;
 
 mod codec;
+mod weights;
 
 /// Counts beyond this are not exact as doubles.
 const LARGEST_COUNT: u64 = 1 << 53;
@@ -10,10 +13,14 @@ const LARGEST_COUNT: u64 = 1 << 53;
 /// Whether a spread describes the values themselves or the population they were drawn from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Estimator {
-    /// Corrected for the sample size: n - 1 for the variance, Fisher's G1 and G2 for skewness and kurtosis.
+    /// Corrected for the sample size: n - 1 for the variance, Fisher's G1 and G2 for skewness and kurtosis. Of weighted
+    /// values n is the effective size: weights say how much a value tells (reliability weights).
     Sample,
     /// The plain moments.
     Population,
+    /// As [`Estimator::Sample`], but of weighted values n is the sum of the weights: a weight says how often the value
+    /// occurred (frequency weights).
+    Frequency,
 }
 
 /// One-variable summary statistics of a multiset of doubles.
@@ -24,19 +31,24 @@ pub enum Estimator {
 ///
 /// NaN and infinities are propagated as PostgreSQL's float8 aggregates do: the sum becomes NaN or infinite, the moments
 /// NaN, and minimum and maximum follow PostgreSQL's order, in which NaN is the largest value.
+///
+/// Values may carry weights ([`StatsSummary::push_weighted`]); a value without one counts as of weight 1, also where
+/// summaries with and without weights meet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StatsSummary {
     pub(super) n: u64,
-    /// The sum rounded to a double.
+    /// The (weighted) sum rounded to a double.
     sum: f64,
     /// What rounding `sum` left out.
     sum_low: f64,
-    /// Sums of powers of deviations from the mean.
+    /// (Weighted) sums of powers of deviations from the mean.
     pub(super) m2: f64,
     pub(super) m3: f64,
     pub(super) m4: f64,
     pub(super) min: f64,
     pub(super) max: f64,
+    /// `None` where every value counts once.
+    weights: Option<Weights>,
 }
 
 impl Default for StatsSummary {
@@ -50,16 +62,9 @@ impl Default for StatsSummary {
             m4: 0.0,
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
+            weights: None,
         }
     }
-}
-
-/// `a + b` and the error of rounding it (Knuth).
-#[inline]
-fn two_sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    let part = sum - a;
-    (sum, (a - (sum - part)) + (b - part))
 }
 
 /// The smaller in PostgreSQL's order: NaN only if both are NaN.
@@ -95,8 +100,8 @@ impl StatsSummary {
     /// [`StatisticsError::Overflow`] when finite values make the sum or the fourth moment infinite.
     #[inline]
     pub fn push(&mut self, value: f64) -> Result<(), StatisticsError> {
-        if !(value.is_finite() && self.sum.is_finite()) {
-            return self.push_not_finite(value);
+        if !(value.is_finite() && self.sum.is_finite()) || self.weights.is_some() {
+            return self.merge(&Self::point(value));
         }
         // Adding zero turns -0 into 0: equal values have one representation.
         let value = value + 0.0;
@@ -121,14 +126,15 @@ impl StatsSummary {
         self.check_overflow()
     }
 
+    /// The summary of one value.
     #[cold]
-    fn push_not_finite(&mut self, value: f64) -> Result<(), StatisticsError> {
+    fn point(value: f64) -> Self {
         let value = if value.is_nan() {
             f64::NAN
         } else {
             value + 0.0
         };
-        let mut other = Self {
+        let mut point = Self {
             n: 1,
             sum: value,
             min: value,
@@ -136,9 +142,9 @@ impl StatsSummary {
             ..Self::default()
         };
         if !value.is_finite() {
-            other.spoil(value);
+            point.spoil(value);
         }
-        self.merge(&other)
+        point
     }
 
     /// Sets what a NaN or infinite sum implies.
@@ -183,7 +189,10 @@ impl StatsSummary {
             .checked_add(other.n)
             .filter(|&count| count <= LARGEST_COUNT)
             .ok_or(StatisticsError::Overflow("the count of a stats_summary"))?;
-        let (a, b, n) = (self.n as f64, other.n as f64, count as f64);
+        let (own, theirs) = (self.weights_of(), other.weights_of());
+        let together = own.plus(theirs);
+        let (a, b, n) = (own.sum, theirs.sum, together.sum);
+        self.weights = (self.weights.is_some() || other.weights.is_some()).then_some(together);
         self.n = count;
         self.min = lesser(self.min, other.min);
         self.max = greater(self.max, other.max);
@@ -191,12 +200,13 @@ impl StatsSummary {
             self.spoil(self.sum + other.sum);
             return Ok(());
         }
-        // a · b · (mean of other - mean of self): both products exactly, then one subtraction.
-        let (left, right) = (a * other.sum, b * self.sum);
-        let left_error = a.mul_add(other.sum, -left);
-        let right_error = b.mul_add(self.sum, -right);
-        let scaled =
-            (left - right) + ((left_error - right_error) + (a * other.sum_low - b * self.sum_low));
+        // a · b · (mean of other - mean of self): both products exactly, then one subtraction. a and b are weights.
+        let (left, left_error) = two_product(a, other.sum);
+        let (right, right_error) = two_product(b, self.sum);
+        let scaled = (left - right)
+            + ((left_error - right_error)
+                + (a * other.sum_low - b * self.sum_low)
+                + (own.sum_low * other.sum - theirs.sum_low * self.sum));
         let delta = scaled / (a * b);
         let delta_n = delta / n;
         let delta_n2 = delta_n * delta_n;
@@ -215,10 +225,10 @@ impl StatsSummary {
     /// Takes one value out again and reports whether that was possible; if not, nothing has changed.
     ///
     /// A minimum, a maximum, a NaN and an infinity cannot be taken out: what they hid is not known any more. The caller
-    /// guarantees that the value was added. Rounding errors of what was added stay, see [`super::MovingSummary`].
+    /// guarantees that the value was added. Nothing can be taken out of weighted values. Rounding errors of what was added stay, see [`super::MovingSummary`].
     #[must_use]
     pub fn remove(&mut self, value: f64) -> bool {
-        if value > self.min && value < self.max && self.sum.is_finite() {
+        if value > self.min && value < self.max && self.sum.is_finite() && self.weights.is_none() {
             self.subtract(value + 0.0);
             return true;
         }
@@ -252,16 +262,16 @@ impl StatsSummary {
         self.n
     }
 
-    /// The sum; `None` of nothing.
+    /// The (weighted) sum; `None` of nothing.
     #[must_use]
     pub fn sum(&self) -> Option<f64> {
         (self.n > 0).then_some(self.sum)
     }
 
-    /// The arithmetic mean; `None` of nothing.
+    /// The (weighted) arithmetic mean; `None` of nothing.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
-        (self.n > 0).then(|| self.sum / self.n as f64)
+        (self.n > 0).then(|| self.sum / self.weights_of().sum)
     }
 
     /// The smallest value; `None` of nothing.
@@ -276,13 +286,17 @@ impl StatsSummary {
         (self.n > 0).then_some(self.max)
     }
 
-    /// The variance: over n - 1 (`None` below two values) or over n (`None` of nothing).
+    /// The variance: over the size less 1 (`None` unless that is positive) or over the size (`None` of nothing).
     #[must_use]
     pub fn variance(&self, estimator: Estimator) -> Option<f64> {
-        let n = self.n as f64;
+        let plain = self.m2 / self.weights_of().sum;
+        let size = self.size(estimator);
         match estimator {
-            Estimator::Sample => (self.n > 1).then(|| self.m2 / (n - 1.0)),
-            Estimator::Population => (self.n > 0).then(|| self.m2 / n),
+            _ if self.n == 0 => None,
+            Estimator::Population => Some(plain),
+            // Without weights the size is the weight, and their quotient exactly 1.
+            Estimator::Sample | Estimator::Frequency => (size.less_one > 0.0)
+                .then(|| self.m2 * (size.value / self.weights_of().sum) / size.less_one),
         }
     }
 
@@ -292,32 +306,34 @@ impl StatsSummary {
         self.variance(estimator).map(f64::sqrt)
     }
 
-    /// Skewness: g1 (population) or G1 (sample, `None` below three values). `None` of a constant.
+    /// Skewness: g1 (population) or G1 (`None` unless the size is above two). `None` of a constant.
     #[must_use]
     pub fn skewness(&self, estimator: Estimator) -> Option<f64> {
-        let n = self.n as f64;
-        let scale = self.m2 / n;
-        let plain = self.m3 / n / scale / scale.sqrt();
+        let weight = self.weights_of().sum;
+        let scale = self.m2 / weight;
+        let plain = self.m3 / weight / scale / scale.sqrt();
+        let n = self.size(estimator).value;
         match estimator {
             _ if self.n == 0 || self.m2 == 0.0 => None,
             Estimator::Population => Some(plain),
-            Estimator::Sample => {
-                (self.n > 2).then(|| plain * (n - 1.0).sqrt() * n.sqrt() / (n - 2.0))
+            Estimator::Sample | Estimator::Frequency => {
+                (n > 2.0).then(|| plain * (n - 1.0).sqrt() * n.sqrt() / (n - 2.0))
             }
         }
     }
 
-    /// Kurtosis, 3 for a normal distribution: m4 / m2² (population) or G2 + 3 (sample, `None` below four values). `None`
-    /// of a constant.
+    /// Kurtosis, 3 for a normal distribution: m4 / m2² (population) or G2 + 3 (`None` unless the size is above three).
+    /// `None` of a constant.
     #[must_use]
     pub fn kurtosis(&self, estimator: Estimator) -> Option<f64> {
-        let n = self.n as f64;
-        let scale = self.m2 / n;
-        let plain = self.m4 / n / scale / scale;
+        let weight = self.weights_of().sum;
+        let scale = self.m2 / weight;
+        let plain = self.m4 / weight / scale / scale;
+        let n = self.size(estimator).value;
         match estimator {
             _ if self.n == 0 || self.m2 == 0.0 => None,
             Estimator::Population => Some(plain),
-            Estimator::Sample => (self.n > 3).then(|| {
+            Estimator::Sample | Estimator::Frequency => (n > 3.0).then(|| {
                 let excess = (n + 1.0) * plain - 3.0 * (n - 1.0);
                 3.0 + (n - 1.0) / ((n - 2.0) * (n - 3.0)) * excess
             }),
@@ -326,176 +342,4 @@ impl StatsSummary {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::codec::{Codec, TextForm};
-
-    fn summary(values: &[f64]) -> StatsSummary {
-        StatsSummary::from_values(values.iter().copied()).unwrap()
-    }
-
-    #[test]
-    fn nothing_one_value_and_a_constant() {
-        let nothing = summary(&[]);
-        assert_eq!(
-            (nothing.n(), nothing.mean(), nothing.sum()),
-            (0, None, None)
-        );
-        assert_eq!(nothing.variance(Estimator::Population), None);
-        let one = summary(&[7.5]);
-        assert_eq!(one.mean(), Some(7.5));
-        assert_eq!(one.variance(Estimator::Sample), None);
-        assert_eq!(one.variance(Estimator::Population), Some(0.0));
-        let constant = summary(&[0.1; 1000]);
-        assert_eq!(constant.variance(Estimator::Sample), Some(0.0));
-        assert_eq!(constant.skewness(Estimator::Population), None);
-        assert_eq!(constant.kurtosis(Estimator::Sample), None);
-        assert_eq!(constant.mean(), Some(0.1));
-    }
-
-    #[test]
-    fn a_sum_is_rounded_once() {
-        assert_eq!(summary(&[0.1; 10]).sum(), Some(1.0));
-        assert_eq!(summary(&[1e16, 1.0, -1e16]).sum(), Some(1.0));
-    }
-
-    #[test]
-    fn an_offset_costs_no_digits() {
-        // Deviations from 1e9 are exact binary fractions: the exact moments are those without the offset.
-        let plain: Vec<f64> = (0..1000).map(|i| f64::from(i * i % 257) / 64.0).collect();
-        let exact = summary(&plain);
-        for offset in [1e9, -1e9, 1e12] {
-            let shifted: Vec<f64> = plain.iter().map(|value| value + offset).collect();
-            let moved = summary(&shifted);
-            for (name, there, here) in [
-                ("m2", exact.m2, moved.m2),
-                ("m3", exact.m3, moved.m3),
-                ("m4", exact.m4, moved.m4),
-            ] {
-                let error = ((there - here) / there).abs();
-                assert!(error < 1e-12, "{name} at {offset}: {error}");
-            }
-        }
-    }
-
-    #[test]
-    fn not_a_number_and_infinity_follow_float8() {
-        let inf = f64::INFINITY;
-        let mixed = summary(&[1.0, inf, 2.0]);
-        assert_eq!(
-            (mixed.mean(), mixed.min(), mixed.max()),
-            (Some(inf), Some(1.0), Some(inf))
-        );
-        assert!(mixed.variance(Estimator::Sample).unwrap().is_nan());
-        assert!(summary(&[inf, -inf]).mean().unwrap().is_nan());
-        let nan = summary(&[3.0, f64::NAN, 2.0]);
-        assert_eq!(nan.min(), Some(2.0));
-        assert!(nan.max().unwrap().is_nan() && nan.sum().unwrap().is_nan());
-        assert!(summary(&[f64::NAN]).min().unwrap().is_nan());
-        assert!(
-            summary(&[f64::NAN, 1.0])
-                .kurtosis(Estimator::Sample)
-                .is_none()
-        );
-        for state in [mixed, nan, summary(&[inf, -inf]), summary(&[inf, f64::NAN])] {
-            let bytes = state.encode();
-            assert_eq!(StatsSummary::decode(&bytes).unwrap().encode(), bytes);
-            let text = state.to_text();
-            assert_eq!(StatsSummary::from_text(&text).unwrap().encode(), bytes);
-        }
-    }
-
-    #[test]
-    fn overflow_is_an_error() {
-        let overflow = |values: &[f64]| StatsSummary::from_values(values.iter().copied()).is_err();
-        assert!(overflow(&[f64::MAX, f64::MAX]));
-        assert!(overflow(&[1e200, -1e200]));
-        assert!(!overflow(&[1e70, -1e70]));
-        let mut a = StatsSummary::from_values([1e150]).unwrap();
-        let b = StatsSummary::from_values([-1e150]).unwrap();
-        assert!(a.merge(&b).is_err());
-    }
-
-    #[test]
-    fn too_many_rows_are_an_error() {
-        let mut a = summary(&[1.0]);
-        a.n = LARGEST_COUNT;
-        a.sum = a.n as f64;
-        let b = a;
-        assert!(matches!(a.merge(&b), Err(StatisticsError::Overflow(_))));
-    }
-
-    #[test]
-    fn an_extreme_cannot_be_removed_and_an_inner_value_can() {
-        let mut state = summary(&[1.0, 2.0, 5.0, 3.0]);
-        for value in [1.0, 5.0, f64::NAN, f64::INFINITY] {
-            let before = state;
-            assert!(!state.remove(value));
-            assert_eq!(state, before);
-        }
-        assert!(state.remove(2.0));
-        let fresh = summary(&[1.0, 5.0, 3.0]);
-        assert_eq!(
-            (state.n, state.sum, state.min, state.max),
-            (3, 9.0, 1.0, 5.0)
-        );
-        for (there, here) in [
-            (fresh.m2, state.m2),
-            (fresh.m3, state.m3),
-            (fresh.m4, state.m4),
-        ] {
-            assert!((there - here).abs() < 1e-12);
-        }
-    }
-
-    #[test]
-    fn contradictions_are_refused() {
-        let valid = summary(&[1.0, 2.0, 4.0]);
-        assert!(StatsSummary::decode(&valid.encode()).is_ok());
-        let edits: [fn(&mut StatsSummary); 12] = [
-            |s| s.n = 0,
-            |s| s.n = 1,
-            |s| s.n = u64::MAX,
-            |s| s.sum = 1e6,
-            |s| s.sum = f64::NAN,
-            |s| s.sum_low = 5.0,
-            |s| s.m2 = -1.0,
-            |s| s.m2 = 1e9,
-            |s| s.m4 = -1.0,
-            |s| s.m3 = f64::INFINITY,
-            |s| s.min = 9.0,
-            |s| s.max = f64::NAN,
-        ];
-        for (number, edit) in edits.iter().enumerate() {
-            let mut broken = valid;
-            edit(&mut broken);
-            assert!(
-                StatsSummary::decode(&broken.encode()).is_err(),
-                "edit {number}"
-            );
-            assert!(
-                StatsSummary::from_text(&broken.to_text()).is_err(),
-                "edit {number}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_text_form_has_named_keys() {
-        let text = summary(&[1.0, 2.0]).to_text();
-        assert_eq!(
-            text,
-            r#"{"version":1,"n":2,"sum":3.0,"sum_low":0.0,"m2":0.5,"m3":0.0,"m4":0.125,"min":1.0,"max":2.0}"#
-        );
-        for bad in [
-            "",
-            "{}",
-            "[]",
-            "null",
-            &text.replace("\"n\"", "\"N\""),
-            &text.replace(":1,", ":2,"),
-        ] {
-            assert!(StatsSummary::from_text(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;
