@@ -29,6 +29,9 @@ impl NumericProfile {
         ])
         .map_err(|_| "more than 2^53 rows")?;
         let (summary, sketch) = (&self.summary, &self.sketch);
+        if summary.version() != 1 {
+            return Err("the values of a profile have no weights");
+        }
         if sketch.target_relative_error().to_bits() != PROFILE_RELATIVE_ERROR.to_bits() {
             return Err("the sketch does not have the relative_error of profiles");
         }
@@ -85,7 +88,8 @@ fn checked_text(
     })
 }
 
-/// The version grows with that of each part, so that values of one version have one form.
+/// The version grows with that of the sketch, so that values of one version have one form; the summary has no weights and
+/// keeps its first layout.
 ///
 /// Layout: the kind as a byte (1 numbers, 2 text), NULLs as u64. Numbers: counts of NaN, -Infinity and Infinity
 /// as u64; the layout version of a stats_summary as a byte and its fields; the same of a percentile_sketch. Text: the rest
@@ -93,7 +97,7 @@ fn checked_text(
 impl Codec for DistributionProfile {
     const TYPE_NAME: &'static str = "distribution_profile";
     const MAGIC: u8 = 0x56;
-    const VERSION: u8 = LAYOUT + (StatsSummary::VERSION - 1) + (PercentileSketch::VERSION - 1);
+    const VERSION: u8 = LAYOUT + (PercentileSketch::VERSION - 1);
 
     fn write(&self, out: &mut Vec<u8>) {
         match self {
@@ -156,7 +160,7 @@ impl Codec for DistributionProfile {
 }
 
 fn write_part<S: Codec>(part: &S, out: &mut Vec<u8>) {
-    out.push(S::VERSION);
+    out.push(part.version());
     part.write(out);
 }
 
