@@ -109,7 +109,9 @@ fn autocorrelations(sums: &[f64]) -> impl Iterator<Item = (f64, f64)> + '_ {
 fn centred(values: &[f64]) -> Vec<f64> {
     let count = values.len() as f64;
     let mean: f64 = values.iter().map(|value| value / count).sum();
-    values.iter().map(|value| value - mean).collect()
+    // The rounding of a mean far from 0 would remain in every value.
+    let rest: f64 = values.iter().map(|value| (value - mean) / count).sum();
+    values.iter().map(|value| (value - mean) - rest).collect()
 }
 
 /// Ranks, equal values at their average, minus the average rank.
