@@ -131,7 +131,7 @@ WITH bound AS MATERIALIZED (
     FROM hour AS h
     UNION ALL
     SELECT d.restaurant_id, d.metric_name, d.sop_id, 'day', b.starts_at, b.ends_at, d.n, coalesce(d.m[2], d.total), d.m, d.numerator,
-           d.denominator, p.users, d.stats, d.percentiles, least(d.quality, 100)
+           d.denominator, p.users, d.stats, d.percentiles, CASE WHEN d.quality > 100 THEN 100 ELSE d.quality END
     FROM day AS d
     JOIN bound AS b ON b.restaurant_id = d.restaurant_id
     LEFT JOIN people AS p ON p.restaurant_id = d.restaurant_id AND p.metric_name = d.metric_name AND p.sop_id = d.sop_id
