@@ -15,10 +15,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sop_analytics::budget::Budget;
 use sop_analytics::codec::{Codec, TextForm};
+use sop_analytics::progress::Uninterruptible;
 use sop_analytics::statistics::{
     CategoryProfile, DistinctSketch, DistributionProfile, Estimator, Frequent, NumericProfile,
-    PercentileSketch, StatsSummary, TopNSketch,
+    PercentileSketch, RegressionSummary, StateCollector, StateDurations, StatsSummary, TopNSketch,
 };
 
 /// Every base type of `sql/extension/types.sql`.
@@ -29,6 +31,8 @@ fn types() -> Vec<Type> {
         Type::of(distinct_sketches, distinct_answers),
         Type::of(top_n_sketches, top_n_answers),
         Type::of(profiles, profile_answers),
+        Type::of(regressions, regression_answers),
+        Type::of(state_durations, state_answers),
     ]
 }
 
@@ -54,8 +58,8 @@ struct Type {
     version: u8,
     /// The values of today's code in the form of a file.
     write: Box<dyn Fn() -> Vec<Stored>>,
-    /// Reads a stored value; the last argument tells whether its layout is the current one.
-    check: Box<dyn Fn(&Stored, bool)>,
+    /// Reads a stored value of a layout version; a value that is still written in it has the same bytes.
+    check: Box<dyn Fn(&Stored, u8)>,
 }
 
 impl Type {
@@ -73,9 +77,11 @@ impl Type {
                     text: state.to_text(),
                     answers: answers(&state),
                 };
-                samples().into_iter().map(stored).collect()
+                // A value that needs nothing of the newest layout keeps an older one, whose file has it.
+                let newest = |(_, state): &(&str, S)| state.version() == S::VERSION;
+                samples().into_iter().filter(newest).map(stored).collect()
             }),
-            check: Box::new(move |stored, is_current| {
+            check: Box::new(move |stored, version| {
                 let what = format!("{}: {}", S::TYPE_NAME, stored.name);
                 let bytes = from_hex(&stored.bytes);
                 let state = S::decode(&bytes).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -86,7 +92,7 @@ impl Type {
                     state.encode(),
                     "{what}: text and bytes differ"
                 );
-                if is_current {
+                if state.version() == version {
                     assert_eq!(state.encode(), bytes, "{what}: other bytes, same version");
                     assert_eq!(state.to_text(), stored.text, "{what}");
                 }
@@ -165,7 +171,7 @@ fn stored_values_are_read_and_answer_as_they_did() {
             assert_eq!((file.r#type.as_str(), file.version), (kind.name, version));
             assert!(file.values.len() >= 4, "{}", path.display());
             for stored in &file.values {
-                (kind.check)(stored, version == kind.version);
+                (kind.check)(stored, version);
                 count += 1;
             }
             files -= 1;
@@ -255,10 +261,21 @@ fn sequences() -> Vec<(&'static str, Vec<f64>)> {
 }
 
 fn summaries() -> Vec<(&'static str, StatsSummary)> {
-    sequences()
+    let mut found: Vec<(&str, StatsSummary)> = sequences()
         .into_iter()
         .map(|(name, values)| (name, StatsSummary::from_values(values).unwrap()))
-        .collect()
+        .collect();
+    for (name, values) in sequences() {
+        if !values.is_empty() {
+            let mut summary = StatsSummary::default();
+            for (number, value) in (1_u32..).zip(values) {
+                let weight = f64::from(number % 7 + 1) / 4.0;
+                summary.push_weighted(value, weight).unwrap();
+            }
+            found.push((name, summary));
+        }
+    }
+    found
 }
 
 fn summary_answers(state: &StatsSummary) -> Value {
@@ -268,6 +285,92 @@ fn summary_answers(state: &StatsSummary) -> Value {
         "variance": number(state.variance(Estimator::Sample)),
         "skewness": number(state.skewness(Estimator::Population)),
         "kurtosis": number(state.kurtosis(Estimator::Population)),
+        "weights": number(state.sum_weights()), "effective_size": number(state.effective_size()),
+    })
+}
+
+fn regressions() -> Vec<(&'static str, RegressionSummary)> {
+    let of = |points: &mut dyn Iterator<Item = (f64, f64)>| {
+        RegressionSummary::from_points(points).unwrap()
+    };
+    vec![
+        ("nothing", of(&mut std::iter::empty())),
+        ("one point", of(&mut [(2.5, -1.0)].into_iter())),
+        (
+            "a perfect line",
+            of(&mut (0..9).map(|i| (f64::from(3 * i - 1), f64::from(i)))),
+        ),
+        (
+            "x does not vary",
+            of(&mut (0..9).map(|i| (f64::from(i), 4.0))),
+        ),
+        (
+            "scattered",
+            of(&mut (0..500).map(|i| (f64::from(i * 7919 % 1009) / 8.0, f64::from(i * 31 % 97)))),
+        ),
+        (
+            "seconds since 1970",
+            of(&mut (0..200)
+                .map(|i| (1e9 + f64::from(i * 37 % 11), 1.77e9 + f64::from(i) * 3600.0))),
+        ),
+        ("NaN", of(&mut [(1.0, 2.0), (f64::NAN, 3.0)].into_iter())),
+        (
+            "an infinity",
+            of(&mut [(1.0, 2.0), (3.0, f64::INFINITY)].into_iter()),
+        ),
+    ]
+}
+
+fn regression_answers(state: &RegressionSummary) -> Value {
+    json!({
+        "n": state.n(), "mean_x": number(state.mean_x()), "mean_y": number(state.mean_y()),
+        "slope": number(state.slope()), "intercept": number(state.intercept()), "r2": number(state.r2()),
+        "covariance": number(state.covariance(Estimator::Sample)),
+    })
+}
+
+fn state_durations() -> Vec<(&'static str, StateDurations)> {
+    let of = |rows: &[(&str, i64)]| {
+        let mut collector = StateCollector::new(Budget::new(1 << 20));
+        for (state, at) in rows {
+            collector.push(state, *at).unwrap();
+        }
+        collector.finish(&mut Uninterruptible).unwrap().unwrap()
+    };
+    let steps: Vec<(&str, i64)> = (0..300)
+        .map(|i| {
+            (
+                ["wait", "cook", "plate", ""][i as usize * 7 % 4],
+                i * 61_000_000,
+            )
+        })
+        .collect();
+    vec![
+        ("one row", of(&[("open", 820_000_000_000_000)])),
+        (
+            "out of order",
+            of(&[("b", 5), ("a", -5), ("b", 9), ("a", 20)]),
+        ),
+        ("one state", of(&[("on", 0), ("on", 7)])),
+        ("other scripts", of(&[("火", 1), ("é", 2), ("火", 3)])),
+        ("many", of(&steps)),
+    ]
+}
+
+fn state_answers(state: &StateDurations) -> Value {
+    let durations = state.durations(None, &mut Uninterruptible).unwrap();
+    json!({
+        "last": state.last(),
+        "durations": durations
+            .iter()
+            .map(|one| json!([one.state, one.duration, one.visits, one.share]))
+            .collect::<Vec<_>>(),
+        "transitions": state
+            .clone()
+            .transitions(&mut Uninterruptible)
+            .unwrap()
+            .map(|one| json!([one.from, one.to, one.count]))
+            .collect::<Vec<_>>(),
     })
 }
 

@@ -9,10 +9,11 @@
 )]
 
 use serde_json::Value;
+use sop_analytics::hypothesis_tests::{Alternative, welch_t_test};
 use sop_analytics::statistics::interval::mean_interval_by;
 use sop_analytics::statistics::{
     Estimator, RegressionSummary, StatsSummary, mean_interval, regression_prediction,
-    regression_test, welch_t_test,
+    regression_test,
 };
 
 const TOLERANCE: f64 = 1e-9;
@@ -146,11 +147,19 @@ fn a_weighted_group_is_tested_by_its_effective_size() {
     let [state, _] = weighted(case);
     let zero = StatsSummary::from_values([0.0, 0.0]).unwrap();
     // Against a constant the test is that of one mean: t and df of its interval.
-    let test = welch_t_test(&state, &zero, 0.95).unwrap().unwrap();
+    let test = welch_t_test(&state, &zero, 0.95, Alternative::TwoSided)
+        .unwrap()
+        .unwrap();
     let interval = mean_interval(&state, 0.95).unwrap().unwrap();
     let close = |found: f64, expected: f64| (found - expected).abs() <= 1e-12 * expected.abs();
-    assert!(close(test.t, interval.mean / interval.standard_error));
-    assert!(close(test.df, state.effective_size().unwrap() - 1.0));
+    assert!(close(
+        test.outcome.statistic,
+        interval.mean / interval.standard_error
+    ));
+    assert!(close(
+        test.outcome.df.unwrap(),
+        state.effective_size().unwrap() - 1.0
+    ));
     assert!(close(test.interval.lower, interval.interval.lower));
 }
 
