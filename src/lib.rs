@@ -35,6 +35,7 @@ mod audit;
 mod data_preparation;
 mod data_quality;
 mod drift;
+mod encoding;
 mod error;
 mod features;
 mod host_links;

@@ -152,8 +152,8 @@ macro_rules! sop_type {
 
         #[::pgrx::pg_extern(immutable, strict, parallel_safe, sql = false)]
         fn $input(text: &::core::ffi::CStr) -> $crate::error::PgResult<$name> {
-            let text = text.to_string_lossy();
-            <$state as ::sop_analytics::codec::TextForm>::from_text(&text)
+            let text = $crate::encoding::json(text, $sql_name)?;
+            <$state as ::sop_analytics::codec::TextForm>::from_text(text)
                 .map($name)
                 .map_err($crate::error::from_analytics)
         }

@@ -7,8 +7,9 @@ use pgrx::prelude::*;
 use sop_analytics::statistics::DistinctSketch as State;
 
 use super::aggregate::{combine, deserialize, serialize, state_of, transition};
-use super::step::{inline_bytes, step_entry, texts_are_utf8};
+use super::step::{inline_bytes, step_entry};
 use super::types::DistinctSketch;
+use crate::encoding::texts_are_utf8;
 use crate::error::{PgResult, from_analytics, invalid_parameter, with_code};
 
 /// Adds a text by its bytes in UTF-8, whatever the encoding of the database.

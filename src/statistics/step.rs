@@ -1,7 +1,5 @@
 //! Transition functions over other arguments than one float8, without pgrx's wrapper for all rows but the first.
 
-use std::sync::OnceLock;
-
 use pgrx::pg_sys;
 use pgrx::varlena::{varatt_is_1b, varatt_is_1b_e, varatt_is_4b_u, varlena_to_byte_slice};
 
@@ -53,17 +51,6 @@ pub(super) unsafe fn inline_bytes<'a>(datum: pg_sys::Datum) -> Option<&'a [u8]> 
         let as_it_is = varatt_is_4b_u(stored) || (varatt_is_1b(stored) && !varatt_is_1b_e(stored));
         as_it_is.then(|| varlena_to_byte_slice(stored))
     }
-}
-
-/// Whether texts of this database are UTF-8, or bytes of an encoding that nobody knows (SQL_ASCII).
-#[inline]
-pub(super) fn texts_are_utf8() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    // SAFETY: a look at a variable of the server that does not change within a backend.
-    *ANSWER.get_or_init(|| unsafe {
-        [pg_sys::pg_enc::PG_UTF8, pg_sys::pg_enc::PG_SQL_ASCII]
-            .contains(&(pg_sys::GetDatabaseEncoding() as pg_sys::pg_enc::Type))
-    })
 }
 
 /// The C entry point of the transition function `$entry`: [`step`] where it can, else pgrx's wrapper `$wrapped`.

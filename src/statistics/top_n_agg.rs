@@ -5,17 +5,16 @@ use pgrx::prelude::*;
 use sop_analytics::statistics::TopNSketch as State;
 
 use super::aggregate::{combine, deserialize, serialize, state_of, transition};
-use super::step::{inline_bytes, step_entry, texts_are_utf8};
+use super::step::{inline_bytes, step_entry};
 use super::types::TopNSketch;
+use crate::encoding::{as_utf8, texts_are_utf8};
 use crate::error::{PgResult, from_analytics, invalid_parameter, with_code};
 use crate::settings::max_state_bytes;
 
 /// A text that a sketch can keep: sketches hold UTF-8, and no table of another encoding gives or takes more of it than
 /// ASCII without conversion.
 fn kept_text(bytes: &[u8]) -> PgResult<&str> {
-    std::str::from_utf8(bytes)
-        .ok()
-        .filter(|text| texts_are_utf8() || text.is_ascii())
+    as_utf8(bytes)
         .ok_or_else(|| {
             with_code(
                 PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,

@@ -203,4 +203,24 @@ SELECT rollup(s) FROM (SELECT top_n_agg(repeat('x', 40000) || x, 1) AS s FROM ge
 \echo :LAST_ERROR_SQLSTATE
 RESET sop_ml.max_state_mb;
 
+-- Another encoding: texts keep their hash, and what a sketch cannot keep is refused.
+SELECT distinct_agg(v) AS in_utf8 FROM (VALUES (E'Jalape\u00f1o')) AS q(v);
+SELECT current_database() AS here \gset
+CREATE DATABASE sketches_regress_latin1 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;
+\c sketches_regress_latin1
+SET client_min_messages = warning;
+SET search_path = sop_ml, public;
+CREATE EXTENSION sop_ml;
+SELECT distinct_agg(v) AS in_latin1, distinct_agg(v) = distinct_agg(v, 14) AS same FROM (VALUES (E'Jalape\u00f1o')) AS q(v);
+SELECT t.value FROM (SELECT top_n_agg(v, 1) AS s FROM (VALUES ('grill')) AS q(v)) AS q, top_n(s) AS t;
+SELECT top_n_agg(v, 1) FROM (VALUES ('grill'), (E'Jalape\u00f1o')) AS q(v);
+\echo :LAST_ERROR_SQLSTATE
+SELECT num_vals('{"version":1,"n":1,"total":1,"absent":0,"counters":[["Jalape\u00f1o",1,0]]}'::top_n_sketch);
+SELECT * FROM top_n('{"version":1,"n":1,"total":1,"absent":0,"counters":[["Jalape\u00f1o",1,0]]}'::top_n_sketch);
+\echo :LAST_ERROR_SQLSTATE
+SELECT E'{"version":1,"n":1,"total":1,"absent":0,"counters":[["Jalape\u00f1o",1,0]]}'::top_n_sketch;
+\echo :LAST_ERROR_SQLSTATE
+\c :here
+DROP DATABASE sketches_regress_latin1;
+
 DROP TABLE public.sketch_visits, public.sketch_flood, public.sketch_parallel, public.sketch_serial, public.sketch_whole;
