@@ -99,8 +99,12 @@ WITH bound AS MATERIALIZED (
     ) AS v (metric_name, n, total, numerator, denominator, users, m, stats, percentiles)
     WHERE v.users > 0
 ), people AS (
-    SELECT i.restaurant_id, v.metric_name, i.sop_id, v.users
-    FROM (SELECT i.restaurant_id, i.sop_id, staff_count_agg(i.user_id) AS users,
+    SELECT i.restaurant_id, v.metric_name, i.sop_id, v.users, v.state
+    FROM (SELECT i.restaurant_id, i.sop_id, staff_count_agg(i.user_id) AS users, distinct_agg(i.user_id)::bytea AS users_state,
+                 distinct_agg(i.user_id) FILTER (WHERE i.interaction_type IN ('start', 'complete'))::bytea AS doers_state,
+                 distinct_agg(i.user_id) FILTER (WHERE i.interaction_type = 'complete' AND i.duration_seconds >= 0)::bytea AS finishers_state,
+                 distinct_agg(i.user_id) FILTER (WHERE i.interaction_type = 'complete' AND i.outcome IS NOT NULL)::bytea AS judged_state,
+                 distinct_agg(i.user_id) FILTER (WHERE i.rating IS NOT NULL)::bytea AS raters_state,
                  staff_count_agg(i.user_id) FILTER (WHERE i.interaction_type IN ('start', 'complete')) AS doers,
                  staff_count_agg(i.user_id) FILTER (WHERE i.interaction_type = 'complete' AND i.duration_seconds >= 0) AS finishers,
                  staff_count_agg(i.user_id) FILTER (WHERE i.interaction_type = 'complete' AND i.outcome IS NOT NULL) AS judged_users,
@@ -109,10 +113,12 @@ WITH bound AS MATERIALIZED (
           JOIN sop_user_interactions AS i ON i.restaurant_id = b.restaurant_id AND i.occurred_at >= b.starts_at AND i.occurred_at < b.ends_at
           WHERE i.occurred_at >= $1::timestamptz - interval '14 hours' AND i.occurred_at < $1::timestamptz + interval '36 hours'
           GROUP BY 1, 2) AS i
-    CROSS JOIN LATERAL (VALUES ('interactions', i.users), ('completion_rate', i.doers), ('compliance_rate', i.judged_users),
-                               ('completion_seconds', i.finishers), ('rating', i.raters)) AS v (metric_name, users)
+    CROSS JOIN LATERAL (VALUES
+        ('interactions', i.users, i.users_state), ('completion_rate', i.doers, i.doers_state),
+        ('compliance_rate', i.judged_users, i.judged_state), ('completion_seconds', i.finishers, i.finishers_state),
+        ('rating', i.raters, i.raters_state)) AS v (metric_name, users, state)
     UNION ALL
-    SELECT d.restaurant_id, d.metric_name, d.sop_id, staff_count_agg(d.recorded_by)
+    SELECT d.restaurant_id, d.metric_name, d.sop_id, staff_count_agg(d.recorded_by), distinct_agg(d.recorded_by)::bytea
     FROM bound AS b
     JOIN sop_time_series_data AS d ON d.restaurant_id = b.restaurant_id AND d.observed_at >= b.starts_at AND d.observed_at < b.ends_at
     WHERE d.observed_at >= $1::timestamptz - interval '14 hours' AND d.observed_at < $1::timestamptz + interval '36 hours'
@@ -127,21 +133,21 @@ WITH bound AS MATERIALIZED (
     GROUP BY 1, 2, 3
 ), bucket AS (
     SELECT h.restaurant_id, h.metric_name, h.sop_id, 'hour' AS grain, h.bucket_start, h.bucket_start + interval '1 hour' AS bucket_end,
-           h.n, h.total, h.m, h.numerator, h.denominator, h.users, h.stats, h.percentiles, h.quality
+           h.n, h.total, h.m, h.numerator, h.denominator, h.users, h.stats, h.percentiles, NULL::bytea AS state, h.quality
     FROM hour AS h
     UNION ALL
     SELECT d.restaurant_id, d.metric_name, d.sop_id, 'day', b.starts_at, b.ends_at, d.n, coalesce(d.m[2], d.total), d.m, d.numerator,
-           d.denominator, p.users, d.stats, d.percentiles, CASE WHEN d.quality > 100 THEN 100 ELSE d.quality END
+           d.denominator, p.users, d.stats, d.percentiles, p.state, CASE WHEN d.quality > 100 THEN 100 ELSE d.quality END
     FROM day AS d
     JOIN bound AS b ON b.restaurant_id = d.restaurant_id
     LEFT JOIN people AS p ON p.restaurant_id = d.restaurant_id AND p.metric_name = d.metric_name AND p.sop_id = d.sop_id
 )
 INSERT INTO public.rival (restaurant_id, metric_name, sop_id, grain, bucket_start, bucket_end, local_date, n, total, mean, stddev,
     minimum, maximum, p50, p90, p95, p99, mean_low, mean_high, numerator, denominator, rate, rate_low, rate_high, distinct_users,
-    stats_state, percentile_state, is_closed, quality_score)
+    stats_state, percentile_state, users_state, is_closed, quality_score)
 SELECT b.restaurant_id, b.metric_name, b.sop_id, b.grain, b.bucket_start, b.bucket_end, $1, b.n, b.total, b.m[3], b.m[4], b.m[5],
        b.m[6], b.m[7], b.m[8], b.m[9], b.m[10], b.m[11], b.m[12], b.numerator, b.denominator, r.r[1], r.r[2], r.r[3], b.users, b.stats,
-       b.percentiles, false, b.quality
+       b.percentiles, b.state, false, b.quality
 FROM bucket AS b
 CROSS JOIN LATERAL (SELECT rate_measures(b.numerator, b.denominator)) AS r (r);
 
@@ -233,12 +239,12 @@ EXECUTE plain (:day) \g /dev/null
 SELECT count(*) AS buckets, count(*) FILTER (WHERE in_both < 2) AS buckets_that_differ
 FROM (SELECT count(*) AS in_both FROM (
           SELECT restaurant_id, metric_name, sop_id, grain, bucket_start, n, total, minimum, maximum, p50, p99, rate, distinct_users,
-                 stats_state, percentile_state, round(quality_score::numeric, 6) FROM public.rival
+                 stats_state, percentile_state, users_state, round(quality_score::numeric, 6) FROM public.rival
           UNION ALL
           SELECT restaurant_id, metric_name, sop_id, grain, bucket_start, n, total, minimum, maximum, p50, p99, rate, distinct_users,
-                 stats_state, percentile_state, round(quality_score::numeric, 6) FROM sop_performance_aggregates
-          WHERE local_date = :day AND grain IN ('hour', 'day') AND segment = '') AS u (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
-      GROUP BY a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) AS compared;
+                 stats_state, percentile_state, users_state, round(quality_score::numeric, 6) FROM sop_performance_aggregates
+          WHERE local_date = :day AND grain IN ('hour', 'day') AND segment = '') AS u (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)
+      GROUP BY a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q) AS compared;
 SELECT grain, count(*) AS rows, round(avg(pg_column_size(a.*))) AS bytes_a_row, round(avg(pg_column_size(percentile_state))) AS sketch,
        round(avg(pg_column_size(stats_state))) AS summary
 FROM public.one_day AS a GROUP BY grain ORDER BY 2 DESC;

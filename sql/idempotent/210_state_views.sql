@@ -2,7 +2,8 @@
 
 CREATE OR REPLACE VIEW sop_ml.sop_performance_aggregate_states WITH (security_invoker = true) AS
 SELECT a.restaurant_id, a.metric_name, a.sop_id, a.grain, a.bucket_start, a.bucket_end, a.local_date, a.n,
-       a.stats_state::sop_ml.stats_summary AS stats, a.percentile_state::sop_ml.percentile_sketch AS percentiles, a.segment
+       a.stats_state::sop_ml.stats_summary AS stats, a.percentile_state::sop_ml.percentile_sketch AS percentiles, a.segment,
+       a.users_state::sop_ml.distinct_sketch AS users
 FROM sop_ml.sop_performance_aggregates AS a;
 
 CREATE OR REPLACE VIEW sop_ml.sop_performance_baseline_states WITH (security_invoker = true) AS

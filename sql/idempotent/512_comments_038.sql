@@ -26,10 +26,10 @@ COMMENT ON COLUMN sop_ml.sop_performance_aggregates.denominator IS 'Cases that c
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.rate IS 'numerator / denominator, 0 to 1; NULL when the metric is no rate.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.rate_low IS 'Lower bound of the 95 % interval of the rate (Wilson).';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.rate_high IS 'Upper bound of that interval.';
-COMMENT ON COLUMN sop_ml.sop_performance_aggregates.distinct_users IS 'Distinct people, exactly, for hour and day: who interacted, or who recorded the observations; NULL where no row names anybody, in segments, and in longer periods, where counts cannot be added up.';
+COMMENT ON COLUMN sop_ml.sop_performance_aggregates.distinct_users IS 'Distinct people: who interacted, or who recorded the observations; NULL where no row names anybody, and in segments. Exact for hour and day, in longer periods from users_state (standard error 0.8 %, far less for a few thousand people).';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.stats_state IS 'Mergeable state of n, mean, variance, minimum and maximum, binary; cast to stats_summary to read it.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.percentile_state IS 'Mergeable percentile sketch, binary; cast to percentile_sketch to read it.';
-COMMENT ON COLUMN sop_ml.sop_performance_aggregates.users_state IS 'Mergeable state of the distinct people, binary, for longer periods; NULL where nobody is named.';
+COMMENT ON COLUMN sop_ml.sop_performance_aggregates.users_state IS 'Mergeable sketch of the distinct people, binary, for days and longer periods; cast to distinct_sketch to read it. NULL where nobody is named.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.is_closed IS 'Whether the house was closed in the whole period (opening hours, closures); such periods enter no trend and no baseline. Days that were closed and have no buckets: see sop_performance_days.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.previous_mean IS 'Level (rate, mean, or total of a count) of the period before: for days the last open one of seven, for longer periods the adjacent one.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregates.previous_difference IS 'Level minus previous_mean.';

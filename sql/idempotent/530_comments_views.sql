@@ -77,6 +77,7 @@ COMMENT ON COLUMN sop_ml.performance_vs_baseline.p_value IS 'p value of the diff
 COMMENT ON COLUMN sop_ml.performance_vs_baseline.verdict IS 'better or worse where somebody said which direction is good, else higher or lower; no_difference; insufficient_data.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregate_states.stats IS 'Count, moments, minimum and maximum of the values.';
 COMMENT ON COLUMN sop_ml.sop_performance_aggregate_states.percentiles IS 'Sketch of the distribution of the values.';
+COMMENT ON COLUMN sop_ml.sop_performance_aggregate_states.users IS 'Sketch of the distinct people, for days and longer periods.';
 COMMENT ON COLUMN sop_ml.sop_performance_baseline_states.stats IS 'Count, moments, minimum and maximum of the values.';
 COMMENT ON COLUMN sop_ml.sop_performance_baseline_states.percentiles IS 'Sketch of the distribution of the values.';
 COMMENT ON COLUMN sop_ml.sop_ab_result_states.stats IS 'Count, moments, minimum and maximum of the values.';

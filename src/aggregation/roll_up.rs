@@ -295,6 +295,7 @@ struct People {
     metrics: Vec<String>,
     procedures: Vec<Uuid>,
     counts: Vec<i64>,
+    sketches: Vec<Vec<u8>>,
 }
 
 /// The distinct people of days that have the same local date.
@@ -322,6 +323,7 @@ fn count_people(days: &Days, sources: Sources) -> PgResult<People> {
         people.metrics.push(row.required(3)?);
         people.procedures.push(row.required(4)?);
         people.counts.push(row.required(5)?);
+        people.sketches.push(row.required(6)?);
         Ok(())
     })?;
     Ok(people)
@@ -405,6 +407,7 @@ fn roll_up(periods: &Days, finer: &str, grain: &str, people: &People, run: Uuid)
         people.metrics.clone().into(),
         people.procedures.clone().into(),
         people.counts.clone().into(),
+        people.sketches.clone().into(),
     ];
     sql::execute(ROLL_UP, &arguments)
 }

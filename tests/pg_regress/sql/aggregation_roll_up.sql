@@ -154,6 +154,13 @@ SELECT status FROM run_daily_ml_aggregation(:own, '2025-07-01') WHERE step = 'ro
 SELECT metric_name, grain, bucket_start, n, numerator, denominator, rate, round(rate_low::numeric, 4) AS low, round(rate_high::numeric, 4) AS high, distinct_users
 FROM sop_performance_aggregates
 WHERE restaurant_id = :own AND local_date = '2025-07-01' AND grain IN ('hour', 'day') ORDER BY 1, 2, 3;
+-- The day after: one of them again, and one more. Longer periods count each once.
+INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value, recorded_by)
+SELECT :own, 'checks', '2025-07-02 09:00Z'::timestamptz + i * interval '20 minutes', i, md5((i * 7)::text)::uuid FROM generate_series(0, 1) AS i;
+SELECT status FROM run_daily_ml_aggregation(:own, '2025-07-02') WHERE step = 'roll_up';
+SELECT metric_name, grain, local_date, distinct_users, distinct_count(users) AS from_sketch
+FROM sop_performance_aggregates JOIN sop_performance_aggregate_states USING (restaurant_id, metric_name, sop_id, grain, segment, bucket_start, local_date)
+WHERE restaurant_id = :own AND metric_name IN ('checks', 'interactions') AND grain <> 'hour' ORDER BY 1, 2, 3;
 
 -- The aggregates below it, on odd input; they agree with the two-step aggregates.
 SELECT bucket_measures_agg(v), bucket_stats_agg(v)::stats_summary::text = stats_agg(v)::text AS same_stats,
