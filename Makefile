@@ -16,7 +16,7 @@ TORTURE := $(addprefix --test ,attack_functions attack_leaky attack_relations au
 .PHONY: help
 help: ## list the targets
 	@echo "sop_ml: usual targets are 'make demo' and 'make test'"
-	@sed -nE 's/^([a-z][a-z-]*):[^#]*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | \
+	@sed -nE 's/^([a-z][a-z0-9-]*):[^#]*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | \
 	    while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
@@ -62,6 +62,18 @@ test-regress: install ## golden SQL, compared with tests/pg_regress/expected
 .PHONY: test-e2e
 test-e2e: install ## client-side tests against real servers: install, restore, tenants, documents, demo
 	@scripts/run-suite.sh e2e 1 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e --package sop-ml-demo
+
+.PHONY: test-debian13
+test-debian13: ## the whole suite on Debian 13 with PostgreSQL 17, in a root folder that it makes (as root; docs/support.md)
+	@scripts/debian13.sh trixie
+
+.PHONY: test-debian-sid
+test-debian-sid: ## the same on Debian unstable, PostgreSQL 18
+	@scripts/debian13.sh sid
+
+.PHONY: test-ubuntu
+test-ubuntu: ## the same on Ubuntu 24.04, PostgreSQL 16
+	@scripts/debian13.sh noble
 
 .PHONY: torture
 torture: install ## the heavy end-to-end tests with their full figures (hours); SOP_ML_SEED=N for other random choices

@@ -2,6 +2,7 @@
 # Prepares this machine to build, test and demonstrate sop_ml. Installs only what is missing; safe to repeat.
 #
 #   PG_CONFIG=/path/to/pg_config   use this server instead of the installed (or packaged) one
+#   SOP_ML_WITHOUT_LINT=1          leave out what only make lint needs
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -45,7 +46,8 @@ may_install() {
 }
 
 # apt_has PACKAGE: whether apt knows a version that it could install.
-apt_has() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -qE '^ *Candidate: [0-9]'; }
+# The answer is read to its end: under pipefail a reader that leaves early would make apt-cache, and with it the answer, fail.
+apt_has() { [[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [0-9] ]]; }
 
 find_missing() {
     packages=()
@@ -59,7 +61,7 @@ find_missing() {
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] ||
         need ca-certificates "ca-certificates: cargo downloads over TLS"
 
-    python3 -c 'import ensurepip, venv' 2>/dev/null ||
+    [ -n "${SOP_ML_WITHOUT_LINT:-}" ] || python3 -c 'import ensurepip, venv' 2>/dev/null ||
         need python3-venv "Python 3 with venv: make lint runs pgspot in an environment of its own"
     { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; } ||
         need pgbouncer "PgBouncer: the tests run tenants through its transaction mode"
@@ -166,5 +168,5 @@ else
     cargo pgrx init --no-run "--pg$pg_major" "$PG_CONFIG"
 fi
 # Only make lint needs it, so a package index that cannot be reached stops nothing else.
-"$root_dir/scripts/lint-pgspot.sh" prepare || warn "pgspot could not be installed; make lint will fail without it"
+[ -n "${SOP_ML_WITHOUT_LINT:-}" ] || "$root_dir/scripts/lint-pgspot.sh" prepare || warn "pgspot could not be installed; make lint will fail without it"
 say "== Ready"

@@ -134,7 +134,7 @@ const RULES: &[Rule] = &[
     rule(
         "beyond_rows",
         include_str!("../sql/queries/self_check_beyond_rows.sql"),
-        "REVOKE TRUNCATE, REFERENCES, TRIGGER ON … FROM the role.",
+        "REVOKE TRUNCATE, REFERENCES, TRIGGER, MAINTAIN ON … FROM the role.",
     ),
     rule(
         "role_attributes",

@@ -93,7 +93,9 @@ pub fn privileges(database: &Database) -> Vec<String> {
          UNION ALL
          SELECT format('%s on relation %s.%s: %s', r.role, s.schema, c.relname, p.name)
            FROM roles r, schemas s JOIN pg_catalog.pg_class c ON c.relnamespace = s.oid AND c.relkind IN ('r', 'p', 'v', 'm'),
-                (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER')) AS p (name)
+                (SELECT unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'])
+                 UNION ALL
+                 SELECT 'MAINTAIN' WHERE current_setting('server_version_num')::integer >= 170000) AS p (name)
           WHERE pg_catalog.has_table_privilege(r.oid, c.oid, p.name)
          UNION ALL
          SELECT format('%s on column %s.%s.%s: %s', r.role, s.schema, c.relname, a.attname, p.name)

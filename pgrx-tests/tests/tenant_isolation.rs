@@ -351,7 +351,10 @@ fn nobody_gets_rights_that_ignore_row_level_security() {
     let database = tenants_database("isolation_rights");
     let rights = database.texts(
         "SELECT r.rolname || ' may ' || p.name || ' ' || c.oid::regclass
-           FROM pg_catalog.pg_roles r, pg_catalog.pg_class c, (VALUES ('TRUNCATE'), ('REFERENCES'), ('TRIGGER')) AS p (name)
+           FROM pg_catalog.pg_roles r, pg_catalog.pg_class c,
+                (SELECT unnest(ARRAY['TRUNCATE', 'REFERENCES', 'TRIGGER'])
+                 UNION ALL
+                 SELECT 'MAINTAIN' WHERE current_setting('server_version_num')::integer >= 170000) AS p (name)
           WHERE r.rolname IN ('sop_ml_viewer', 'sop_ml_staff', 'sop_ml_analyst', 'sop_ml_manager', 'sop_ml_owner',
                               'sop_ml_group_reader', 'tenant_a', 'tenant_b')
             AND c.relnamespace IN ('sop_ml'::regnamespace, 'sop_ml_storage'::regnamespace) AND c.relkind IN ('r', 'p', 'v', 'm')
@@ -393,5 +396,82 @@ fn without_a_membership_nothing_is_shown() {
                 ),
             }
         }
+    }
+}
+
+/// What `caller()` says of a login: the restaurant and the access level there.
+fn caller_is(database: &Database, login: &str) -> (Option<String>, Option<String>) {
+    let row = database
+        .connect(login)
+        .query_one(
+            "SELECT restaurant_id::text, access_level FROM sop_ml.caller()",
+            &[],
+        )
+        .unwrap_or_else(|error| panic!("{login}: {}", describe(&error)));
+    (row.get(0), row.get(1))
+}
+
+/// From PostgreSQL 16 on, CREATE ROLE makes whoever may create roles, without being superuser, a member who may administer
+/// the new role and nothing else.
+#[test]
+fn administering_a_role_is_no_membership() {
+    let database = tenants_database("isolation_role_administrator");
+    database.run(
+        "CREATE ROLE personnel LOGIN CREATEROLE;
+         GRANT sop_ml_viewer TO personnel;
+         SET ROLE personnel;
+         CREATE ROLE new_cook LOGIN;
+         RESET ROLE;
+         GRANT sop_ml_owner TO new_cook;
+         INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, role_name, access_level)
+         SELECT restaurant_id, 'new_cook', 'staff' FROM sop_ml.sop_restaurants WHERE name = 'tenant_a'",
+    );
+    let restaurant = Some(TENANTS[0].restaurant_id.to_owned());
+    let staff = Some("staff".to_owned());
+    assert_eq!(
+        caller_is(&database, "new_cook"),
+        (restaurant.clone(), staff.clone())
+    );
+    assert_eq!(caller_is(&database, "personnel").0, None, "its creator");
+
+    // A real grant counts, on every version.
+    database.run("CREATE ROLE deputy LOGIN; GRANT sop_ml_viewer, new_cook TO deputy");
+    assert_eq!(
+        caller_is(&database, "deputy"),
+        (restaurant.clone(), staff.clone())
+    );
+
+    if database.count("SELECT current_setting('server_version_num')::bigint / 10000") < 16 {
+        return;
+    }
+    for (options, counts) in [
+        ("ADMIN TRUE, INHERIT FALSE, SET FALSE", false),
+        ("ADMIN FALSE, INHERIT TRUE, SET FALSE", true),
+        ("ADMIN FALSE, INHERIT FALSE, SET TRUE", true),
+    ] {
+        let mut client = database.superuser();
+        client
+            .batch_execute(&format!("GRANT new_cook TO deputy WITH {options}"))
+            .unwrap();
+        assert_eq!(
+            caller_is(&database, "deputy").0.is_some(),
+            counts,
+            "{options}"
+        );
+        // The roles of sop_ml too: who may only grant them has no access level.
+        client
+            .batch_execute(&format!(
+                "GRANT sop_ml_owner TO personnel WITH {options};
+                 INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, role_name, access_level)
+                 SELECT restaurant_id, 'personnel', 'owner' FROM sop_ml.sop_restaurants WHERE name = 'tenant_b'
+                 ON CONFLICT DO NOTHING"
+            ))
+            .unwrap();
+        let level = if counts { "owner" } else { "viewer" };
+        assert_eq!(
+            caller_is(&database, "personnel").1.as_deref(),
+            Some(level),
+            "{options}"
+        );
     }
 }

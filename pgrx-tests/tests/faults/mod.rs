@@ -235,6 +235,15 @@ pub(crate) const FAULTS: &[(&str, &str, &str)] = &[
         "sop_ml.sop_alerts",
     ),
     (
+        "beyond_rows",
+        // MAINTAIN exists from PostgreSQL 17 on.
+        "DO $$ BEGIN
+             EXECUTE format('GRANT %s ON sop_ml.sop_alerts TO sop_ml_staff',
+                 CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN 'MAINTAIN' ELSE 'TRIGGER' END);
+         END $$",
+        "sop_ml.sop_alerts",
+    ),
+    (
         "role_attributes",
         "ALTER ROLE sop_ml_owner BYPASSRLS",
         "sop_ml_owner",
