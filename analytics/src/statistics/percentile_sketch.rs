@@ -36,13 +36,10 @@ pub struct PercentileSketch {
 }
 
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every state has buckets, and a box would cost each row a cache miss"
-)]
 enum Form {
     /// In the order of arrival.
     Exact(Vec<f64>),
+    /// Not boxed: nearly every state has buckets, and a box would cost each row a cache miss.
     Buckets(Buckets),
 }
 

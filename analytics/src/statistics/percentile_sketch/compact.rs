@@ -225,9 +225,9 @@ mod tests {
 
     #[test]
     fn every_decimal_comes_back() {
-        for decimals in 0..=6 {
+        for (decimals, scale) in SCALES.iter().enumerate() {
             for whole in [0_i64, 1, 7, 10, 123_456_789, 999_999_999_999_999, -3] {
-                let value = whole as f64 / SCALES[decimals];
+                let value = whole as f64 / scale;
                 let (found, number) = scaled(value, 0).unwrap();
                 assert!(found <= decimals);
                 assert_eq!((number as f64 / SCALES[found]).to_bits(), value.to_bits());
