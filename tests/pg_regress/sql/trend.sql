@@ -87,5 +87,26 @@ SELECT direction FROM trend_test((SELECT array_agg(i) FROM generate_series(1, 10
 \echo :LAST_ERROR_SQLSTATE
 RESET sop_ml.max_state_mb;
 
+-- Moving frames are for regression_agg: the built-in answers, and a row costs the same for frames of 10 and of 10,000 rows.
+CREATE TABLE public.trend_minutes AS
+SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 minute' AS at, 0.001 * i + (i * 7919 % 10007) / 10007.0 AS value
+FROM generate_series(1, 30000) AS i;
+SELECT count(*) AS frames, count(*) FILTER (WHERE abs(moving - fresh) <= 1e-9 * abs(fresh)) AS equal
+FROM (SELECT at, slope(regression_agg(value, extract(epoch FROM at)::float8 / 86400) OVER (ORDER BY at ROWS 1439 PRECEDING)) AS moving
+      FROM public.trend_minutes) AS m,
+     LATERAL (SELECT regr_slope(f.value, extract(epoch FROM f.at - timestamptz '2026-01-01 00:00Z')::float8 / 86400) AS fresh
+              FROM public.trend_minutes AS f WHERE f.at > m.at - interval '1440 minutes' AND f.at <= m.at) AS f
+WHERE extract(minute FROM at) = 0 AND extract(hour FROM at) = 12;
+CREATE FUNCTION pg_temp.milliseconds(rows_before int) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE started timestamptz := clock_timestamp();
+BEGIN
+    EXECUTE format('SELECT count(slope(s)) FROM (SELECT sop_ml.regression_agg(value, extract(epoch FROM at)::float8 / 86400)
+        OVER (ORDER BY at ROWS %s PRECEDING) AS s FROM public.trend_minutes) AS q', rows_before);
+    RETURN 1000 * extract(epoch FROM clock_timestamp() - started);
+END $$;
+-- Without a moving state the long frames would take some hundred times as long.
+SELECT pg_temp.milliseconds(10000) < 20 * greatest(pg_temp.milliseconds(10), 20) AS constant_cost;
+DROP TABLE public.trend_minutes;
+
 DROP VIEW public.trend_series;
 DROP TABLE public.trend_days;
