@@ -228,8 +228,8 @@ fn references_are_the_right_periods() {
     assert_eq!(found.previous.unwrap().reference, 398.0);
     assert_eq!(found.last_year.unwrap().reference, 35.0);
     assert_eq!(found.baseline.unwrap().reference, 384.5);
-    for day in 391..399 {
-        days[day].is_closed = true;
+    for day in &mut days[391..399] {
+        day.is_closed = true;
     }
     days[35].is_closed = true;
     let found = last_of(&days);

@@ -53,13 +53,16 @@ struct Stored {
     answers: Value,
 }
 
+/// What is asked of a stored value of a layout version.
+type Check = Box<dyn Fn(&Stored, u8)>;
+
 struct Type {
     name: &'static str,
     version: u8,
     /// The values of today's code in the form of a file.
     write: Box<dyn Fn() -> Vec<Stored>>,
     /// Reads a stored value of a layout version; a value that is still written in it has the same bytes.
-    check: Box<dyn Fn(&Stored, u8)>,
+    check: Check,
 }
 
 impl Type {

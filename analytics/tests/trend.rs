@@ -225,7 +225,7 @@ fn long_series_are_exact_too() {
     let middle = slopes.len() / 2;
     let (below, &mut high, _) = slopes.select_nth_unstable_by(middle, f64::total_cmp);
     let low = below.iter().copied().fold(f64::MIN, f64::max);
-    let middle = if values.len() * (values.len() - 1) / 2 % 2 == 0 {
+    let middle = if (values.len() * (values.len() - 1) / 2).is_multiple_of(2) {
         (low + high) / 2.0
     } else {
         high
