@@ -408,8 +408,9 @@ fn killed_at_random_points_nothing_is_lost_and_the_next_run_completes() {
         assert_eq!(
             reference.path.name == "install_over_rows",
             reference.before == reference.after,
-            "{} changes nothing: there would be nothing to interrupt",
-            reference.path.name
+            "{} changes what it should not, or nothing, and there would be nothing to interrupt:\n{}",
+            reference.path.name,
+            reference.before.differences(&reference.after)
         );
     }
     let meanwhile = cluster.copy("meanwhile", Start::Filled.template());

@@ -49,7 +49,8 @@ BEGIN
         JOIN pg_catalog.pg_attribute AS b ON b.attrelid = t.oid AND b.attname = a.attname
         JOIN pg_catalog.pg_description AS d
             ON d.objoid = t.oid AND d.objsubid = b.attnum AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
-        ORDER BY v.oid, a.attnum
+        -- Where two tables have a column of this name, the aggregates explain it last.
+        ORDER BY v.oid, a.attnum, t.relname DESC
     LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', view_column.view, view_column.name, view_column.description);
     END LOOP;
