@@ -21,7 +21,7 @@ count_tests() {
             next
         }
         /^(test |     ) *[a-z0-9_]+ +\.\.\. ok +[0-9]+ ms/ { passed++; next }
-        /^(test |     ) *[a-z0-9_]+ +\.\.\. FAILED/ { failed++; next }
+        /^(test |     ) *[a-z0-9_]+ +\.\.\. FAILED.* ms$/ { failed++; next }
         /^ok [0-9]+ +[-+] / { passed++; next }
         /^not ok [0-9]+ +[-+] / { failed++; next }
         END { print passed + 0, failed + 0 }
