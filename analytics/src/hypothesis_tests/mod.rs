@@ -9,6 +9,7 @@ pub mod bootstrap;
 pub mod contingency;
 pub mod distributions;
 pub mod error;
+pub mod estimate;
 pub mod kolmogorov_distribution;
 pub mod kolmogorov_smirnov;
 pub mod multiple_testing;
@@ -24,12 +25,11 @@ mod hypergeometric;
 mod noncentral;
 
 pub use anderson_darling::anderson_darling_test;
-pub use bootstrap::{
-    BootstrapMethod, BootstrapPlan, BootstrapResult, Statistic, bootstrap_interval,
-};
+pub use bootstrap::{BootstrapMethod, BootstrapPlan, BootstrapResult, bootstrap_interval};
 pub use contingency::{ChiSquareTest, chi_square_contingency, chi_square_counts, fisher_test};
 pub use distributions::Distribution;
 pub use error::HypothesisError;
+pub use estimate::Statistic;
 pub use kolmogorov_smirnov::{
     KsMethod, KsTest, ks_one_sample, ks_outcome, ks_two_sample, ks_two_sample_by,
 };

@@ -4,8 +4,8 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::bootstrap::{Estimate, Statistic};
 use super::error::{HypothesisError, finite};
+use super::estimate::{Estimate, Statistic};
 use super::outcome::{Alternative, Outcome};
 use super::ranks::mann_whitney_test;
 use crate::progress::Progress;

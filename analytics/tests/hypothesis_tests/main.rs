@@ -8,12 +8,11 @@
     reason = "tests may fail loudly"
 )]
 
+mod distributions;
+mod resampling;
+
 use serde_json::Value;
-use sop_analytics::hypothesis_tests::distributions::Family;
-use sop_analytics::hypothesis_tests::{
-    self as tests, Adjustment, Alternative, AnovaMethod, Center, KsMethod, Outcome,
-    PermutationPlan, Statistic,
-};
+use sop_analytics::hypothesis_tests::{self as tests, Alternative, AnovaMethod, Center, Outcome};
 use sop_analytics::progress::Uninterruptible;
 use sop_analytics::statistics::StatsSummary;
 
@@ -30,11 +29,11 @@ fn section(file: &str, section: &str) -> Vec<Value> {
 }
 
 fn cases(name: &str) -> Vec<Value> {
-    section(include_str!("fixtures/hypothesis.json"), name)
+    section(include_str!("../fixtures/hypothesis.json"), name)
 }
 
 fn older_cases(name: &str) -> Vec<Value> {
-    section(include_str!("fixtures/statistics.json"), name)
+    section(include_str!("../fixtures/statistics.json"), name)
 }
 
 fn number(value: &Value) -> f64 {
@@ -316,133 +315,6 @@ fn wilcoxon() {
 }
 
 #[test]
-fn kolmogorov_smirnov_of_two_samples() {
-    let progress = &mut Uninterruptible;
-    for (index, case) in older_cases("kolmogorov_smirnov").iter().enumerate() {
-        let (first, second) = (numbers(&case["first"]), numbers(&case["second"]));
-        let found = tests::ks_two_sample(&first, &second, Alternative::TwoSided, progress)
-            .unwrap()
-            .unwrap();
-        assert_eq!(found.method, KsMethod::Exact);
-        close(
-            "statistic",
-            found.statistic,
-            number(&case["statistic"]),
-            TOLERANCE,
-        );
-        close(
-            &format!("case {index}"),
-            found.p_value,
-            number(&case["exact"]),
-            TOLERANCE,
-        );
-    }
-    for (index, case) in cases("ks_two").iter().enumerate() {
-        let (first, second) = (numbers(&case["first"]), numbers(&case["second"]));
-        let alternative = alternative(case);
-        for (method, key) in [
-            (KsMethod::Exact, "exact"),
-            (KsMethod::Asymptotic, "asymptotic"),
-        ] {
-            let found = tests::ks_two_sample_by(&first, &second, alternative, method, progress)
-                .unwrap()
-                .unwrap();
-            close(
-                "statistic",
-                found.statistic,
-                number(&case["statistic"]),
-                TOLERANCE,
-            );
-            let what = format!("case {index} {key}");
-            close(&what, found.p_value, number(&case[key]), TOLERANCE);
-        }
-    }
-    let many: Vec<f64> = (0..10_001).map(f64::from).collect();
-    let large = tests::ks_two_sample(&many, &many[..50], Alternative::TwoSided, progress);
-    assert_eq!(large.unwrap().unwrap().method, KsMethod::Asymptotic);
-}
-
-/// A sample whose distance from the uniform distribution is `d`, on the upper side alone or on both.
-fn shifted(n: usize, d: f64) -> Vec<f64> {
-    // F_n jumps to (i + 1) / n at the values: moved down by d from there, and nothing below 0.
-    (0..n)
-        .map(|i| ((i + 1) as f64 / n as f64 - d).max(0.0))
-        .collect()
-}
-
-#[test]
-fn kolmogorov_smirnov_of_one_sample() {
-    let progress = &mut Uninterruptible;
-    for (index, case) in cases("ks_one").iter().enumerate() {
-        let family = Family::named(case["family"].as_str().unwrap()).unwrap();
-        let distribution = family.with(Some(&numbers(&case["parameters"]))).unwrap();
-        let sample = numbers(&case["sample"]);
-        let found = tests::ks_one_sample(&sample, &distribution, alternative(case), progress)
-            .unwrap()
-            .unwrap();
-        let what = format!("case {index}");
-        close(
-            &what,
-            found.statistic,
-            number(&case["statistic"]),
-            TOLERANCE,
-        );
-        // scipy leaves out the second side beyond n d² = 2.2 for more than 140 values, 4 below: 4 · 10⁻¹¹.
-        close(&what, found.p_value, number(&case["p_value"]), TOLERANCE);
-    }
-    let uniform = Family::Uniform.with(None).unwrap();
-    for (name, alternative) in [
-        ("kolmogorov_tails", Alternative::TwoSided),
-        ("one_sided_tails", Alternative::Greater),
-    ] {
-        for case in cases(name) {
-            let n = usize::try_from(case["n"].as_u64().unwrap()).unwrap();
-            let sample = shifted(n, number(&case["d"]));
-            let found = tests::ks_one_sample(&sample, &uniform, alternative, progress)
-                .unwrap()
-                .unwrap();
-            let what = format!("{name} n = {n} d = {}", case["d"]);
-            close(&what, found.statistic, number(&case["d"]), 1e-12);
-            close(&what, found.p_value, number(&case["p_value"]), TOLERANCE);
-        }
-    }
-}
-
-#[test]
-fn anderson_darling() {
-    for (index, case) in cases("anderson").iter().enumerate() {
-        let family = Family::named(case["family"].as_str().unwrap()).unwrap();
-        let parameters = (!case["parameters"].is_null()).then(|| numbers(&case["parameters"]));
-        let sample = numbers(&case["sample"]);
-        let found = tests::anderson_darling_test(
-            &sample,
-            family,
-            parameters.as_deref(),
-            &mut Uninterruptible,
-        )
-        .unwrap()
-        .unwrap();
-        // The sum cancels against n; a sample on an offset of 10⁶ has ten digits in its deviations.
-        let tolerance = if sample[0].abs() > 1e5 {
-            1e-7
-        } else {
-            TOLERANCE
-        };
-        check(&format!("case {index}"), case, &found, tolerance, tolerance);
-    }
-    // The limit itself: a sample of ten million would have it; the correction for n is then below 10⁻⁹ of it.
-    for case in cases("anderson_limits") {
-        let x = number(&case["x"]);
-        let found = tests::anderson_darling::limit_upper(x);
-        // Imhof's integral was cut off at 512 and has absolute accuracy.
-        assert!(
-            (found - number(&case["p_value"])).abs() < 1e-9,
-            "{x}: {found}"
-        );
-    }
-}
-
-#[test]
 fn anova() {
     for (index, case) in cases("anova").iter().enumerate() {
         let groups: Vec<StatsSummary> = groups(&case["groups"])
@@ -500,73 +372,5 @@ fn levene() {
             number(&case["df_within"]),
             TOLERANCE,
         );
-    }
-}
-
-#[test]
-fn permutations() {
-    for (index, case) in cases("permutation").iter().enumerate() {
-        let plan = PermutationPlan {
-            statistic: Statistic::named(case["statistic"].as_str().unwrap(), 0.1).unwrap(),
-            alternative: alternative(case),
-            permutations: 9999,
-            level: 0.95,
-            seed: 0,
-        };
-        let (first, second) = (numbers(&case["first"]), numbers(&case["second"]));
-        let found = tests::permutation_test(&first, &second, plan, &mut Uninterruptible)
-            .unwrap()
-            .unwrap();
-        let what = format!("case {index}");
-        assert_eq!(found.outcome.method, "exact");
-        close(
-            &what,
-            found.outcome.p_value,
-            number(&case["p_value"]),
-            TOLERANCE,
-        );
-        let difference = number(&case["difference"]);
-        assert!((found.difference - difference).abs() < 1e-12, "{what}");
-    }
-}
-
-#[test]
-fn bias_corrected_intervals() {
-    for (index, case) in cases("bca").iter().enumerate() {
-        let statistic = Statistic::named(case["statistic"].as_str().unwrap(), 0.1).unwrap();
-        let found = tests::bootstrap::bca_of_replicates(
-            &numbers(&case["sample"]),
-            statistic,
-            &numbers(&case["replicates"]),
-            number(&case["level"]),
-            &mut Uninterruptible,
-        )
-        .unwrap()
-        .unwrap();
-        close(
-            &format!("case {index} lower"),
-            found.lower,
-            number(&case["lower"]),
-            TOLERANCE,
-        );
-        close(
-            &format!("case {index} upper"),
-            found.upper,
-            number(&case["upper"]),
-            TOLERANCE,
-        );
-    }
-}
-
-#[test]
-fn adjusted_p_values() {
-    for (index, case) in cases("adjustments").iter().enumerate() {
-        let method = Adjustment::named(case["method"].as_str().unwrap()).unwrap();
-        let p: Vec<Option<f64>> = numbers(&case["p"]).into_iter().map(Some).collect();
-        let found = tests::adjust_p_values(&p, method, &mut Uninterruptible).unwrap();
-        for (found, expected) in found.iter().zip(numbers(&case["adjusted"])) {
-            let what = format!("case {index} {}", method.name());
-            close(&what, found.unwrap(), expected, TOLERANCE);
-        }
     }
 }
