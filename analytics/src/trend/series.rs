@@ -1,5 +1,7 @@
 //! The observations of a series, in the order of their positions.
 
+use std::borrow::Cow;
+
 use super::TrendError;
 
 /// Magnitudes between the powers of two with these exponents can be squared and multiplied without care.
@@ -38,7 +40,7 @@ impl Series {
     /// The observations of `values` at `positions`, or at 0, 1, 2, … without any.
     ///
     /// NaN values are missing: they are left out, and the others keep their positions. The order is that of the
-    /// positions; observations at the same position have no order between them.
+    /// positions, and at the same position that in which they are given.
     ///
     /// # Errors
     /// Unequal lengths, a position that is not finite, an infinite value.
@@ -102,6 +104,21 @@ impl Series {
     /// The scaled values.
     pub(super) fn y(&self) -> &[f64] {
         &self.y
+    }
+
+    /// The scaled values, ascending among those at one position.
+    pub(super) fn y_by_position(&self) -> Cow<'_, [f64]> {
+        if self.x.is_sorted_by(|a, b| a < b) {
+            return Cow::Borrowed(&self.y);
+        }
+        let mut values = self.y.clone();
+        let mut rest = values.as_mut_slice();
+        for run in self.x.chunk_by(|a, b| a == b) {
+            let (here, later) = rest.split_at_mut(run.len().min(rest.len()));
+            here.sort_unstable_by(f64::total_cmp);
+            rest = later;
+        }
+        Cow::Owned(values)
     }
 
     /// Whether all observations have one value.
@@ -216,18 +233,14 @@ fn at_indices(mut values: Vec<f64>) -> (Vec<f64>, Vec<f64>, Spacing) {
     (x, values, Spacing::Slots { step: 1.0, slots })
 }
 
-/// Present values at given positions, by position and then by value.
+/// Present values at given positions, by position.
 fn at_positions(mut x: Vec<f64>, mut y: Vec<f64>) -> (Vec<f64>, Vec<f64>, Spacing) {
-    if !x.is_sorted_by(|a, b| a < b) {
-        let mut points: Vec<(f64, f64)> = x.iter().copied().zip(y.iter().copied()).collect();
-        points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        x.clear();
-        y.clear();
-        for (position, value) in points {
-            // -0 and 0 are one position.
-            x.push(position + 0.0);
-            y.push(value);
-        }
+    if !x.is_sorted() {
+        // -0 and 0 are one position.
+        let mut points: Vec<(f64, f64)> =
+            x.iter().map(|x| x + 0.0).zip(y.iter().copied()).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        (x, y) = points.into_iter().unzip();
     }
     let slots = slots(&x);
     let present = |position: usize| y.get(position).is_some_and(|value| !value.is_nan());

@@ -41,7 +41,8 @@ pub fn theil_sen(
     }
     let variance = sen_variance(series, progress)?;
     let whole = [n];
-    let points = PairSlopes::new(series.x(), series.y(), &whole);
+    let values = series.y_by_position();
+    let points = PairSlopes::new(series.x(), &values, &whole);
     let Some(median) = median_slope(&points, progress)? else {
         return Ok(None);
     };

@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
             slope_low,
             slope_high,
             intercept,
-            tau: Some(score(Some(series.x()), series.y(), progress)?.tau()),
+            tau: Some(score(Some(series.x()), &series.y_by_position(), progress)?.tau()),
             statistic: Some(t),
             p_value: Some(p_value),
             r2,
@@ -162,7 +162,8 @@ impl<'a> Run<'a> {
     fn ranks(&self, progress: &mut impl Progress) -> Result<Option<Trend>, TrendError> {
         let series = self.series;
         let whole = [series.len()];
-        let points = PairSlopes::new(series.x(), series.y(), &whole);
+        let values = series.y_by_position();
+        let points = PairSlopes::new(series.x(), &values, &whole);
         let Some(median) = median_slope(&points, progress)? else {
             return Ok(None);
         };
@@ -194,7 +195,7 @@ impl<'a> Run<'a> {
         progress: &mut impl Progress,
     ) -> Result<Tested, TrendError> {
         let series = self.series;
-        let plain = |progress: &mut _| score(Some(series.x()), series.y(), progress);
+        let plain = |progress: &mut _| score(Some(series.x()), &series.y_by_position(), progress);
         let (max_lag, budget) = (self.plan.max_lag, self.budget);
         let (score, factor) = match self.plan.method {
             Method::PreWhitening => (self.whitened(progress)?, 1.0),
