@@ -30,12 +30,14 @@ fn config() -> Config {
     }
 }
 
-/// One value: ordinary, on an offset, tied, or of any magnitude; the kind is the same for all values of a case.
+/// One value: ordinary, on an offset, tied, always the same, one of two neighbours, or of any magnitude; the kind is the same for all values of a case.
 fn value(kind: u8) -> BoxedStrategy<f64> {
     match kind {
         0 => (-1e3..1e3).boxed(),
         1 => (-1.0..1.0).prop_map(|value| value + 1e9).boxed(),
         2 => (0_i32..5).prop_map(f64::from).boxed(),
+        3 => Just(0.1).boxed(),
+        4 => prop_oneof![Just(1e9), Just(1e9_f64.next_up())].boxed(),
         _ => (-60.0..60.0, any::<bool>())
             .prop_map(|(e, sign)| (if sign { 1.0 } else { -1.0 }) * 10_f64.powf(e))
             .boxed(),
@@ -44,7 +46,7 @@ fn value(kind: u8) -> BoxedStrategy<f64> {
 
 /// Pairs of a kind each.
 fn pairs() -> impl Strategy<Value = Vec<(f64, f64)>> {
-    (0_u8..4, 0_u8..4).prop_flat_map(|(first, second)| vec((value(first), value(second)), 0..200))
+    (0_u8..6, 0_u8..6).prop_flat_map(|(first, second)| vec((value(first), value(second)), 0..200))
 }
 
 fn weighted_rows() -> impl Strategy<Value = Vec<(f64, f64)>> {
@@ -53,7 +55,7 @@ fn weighted_rows() -> impl Strategy<Value = Vec<(f64, f64)>> {
         1e-3..5.0,
         (-50.0..50.0).prop_map(|e: f64| 10_f64.powf(e)),
     ];
-    (0_u8..3).prop_flat_map(move |kind| vec((value(kind), weight.clone()), 0..200))
+    (0_u8..5).prop_flat_map(move |kind| vec((value(kind), weight.clone()), 0..200))
 }
 
 fn special() -> impl Strategy<Value = f64> {
@@ -166,6 +168,9 @@ proptest! {
         let states = deal(&rows, parts, &picks).iter().map(|part| weighted(part)).collect();
         let merged = merge_tree(states, &picks, |into, other| into.merge(other).unwrap());
         prop_assert_eq!((merged.n(), merged.min(), merged.max()), (whole.n(), whole.min(), whole.max()));
+        for state in [merged, whole] {
+            prop_assert!(StatsSummary::decode(&state.encode()).is_ok(), "{state:?}");
+        }
         prop_assert!(close(merged.sum_weights(), whole.sum_weights(), 0.0));
         prop_assert!(close(merged.effective_size(), whole.effective_size(), 0.0));
         let spread = whole.stddev(Estimator::Population).unwrap_or(0.0);
@@ -186,6 +191,7 @@ proptest! {
         let states = deal(&points, parts, &picks).iter().map(|part| line(part)).collect();
         let merged = merge_tree(states, &picks, |into, other| into.merge(other).unwrap());
         prop_assert_eq!(merged.n(), whole.n());
+        prop_assert!(RegressionSummary::decode(&merged.encode()).is_ok(), "{merged:?}");
         for (found, expected) in [
             (merged.slope(), whole.slope()),
             (merged.correlation(), whole.correlation()),

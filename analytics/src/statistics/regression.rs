@@ -196,7 +196,24 @@ impl RegressionSummary {
         if (x_known && !self.x.is_finite()) || (y_known && !self.y.is_finite()) {
             return Err(OVERFLOW);
         }
+        self.forget_rounding();
         Ok(())
+    }
+
+    /// Where the product of two counts passes 2^53 not even two doubles hold the sums of a constant exactly. Values that
+    /// differ do so by 2^-53 of themselves at least, far more than what is taken away here.
+    fn forget_rounding(&mut self) {
+        const NEGLIGIBLE: f64 = 1.0 / (1_u128 << 90) as f64;
+        let root = (self.n as f64).sqrt();
+        let constant = |moment: DoubleDouble, sum: DoubleDouble| {
+            moment.high.sqrt() <= NEGLIGIBLE * (sum.high.abs() / root)
+        };
+        if constant(self.xx, self.x) {
+            (self.xx, self.xy) = Default::default();
+        }
+        if constant(self.yy, self.y) {
+            (self.yy, self.xy) = Default::default();
+        }
     }
 
     /// Takes a finite point out; at least one must remain.

@@ -1,6 +1,6 @@
 //! Count, sum and central moments up to the fourth, mergeable in any order.
 
-use super::double_double::{two_product, two_sum};
+use super::double_double::{DoubleDouble, two_product, two_sum};
 use super::error::StatisticsError;
 use weights::Weights;
 
@@ -219,6 +219,10 @@ impl StatsSummary {
         self.m3 +=
             other.m3 + term * delta_n * (a - b) + 3.0 * delta_n * (a * other.m2 - b * self.m2);
         self.m2 += other.m2 + term;
+        if self.min == self.max {
+            // Products with weights are rounded: equal values would seem to differ in their 100th bit.
+            (self.m2, self.m3, self.m4) = (0.0, 0.0, 0.0);
+        }
         self.check_overflow()
     }
 
@@ -271,7 +275,13 @@ impl StatsSummary {
     /// The (weighted) arithmetic mean; `None` of nothing.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
-        (self.n > 0).then(|| self.sum / self.weights_of().sum)
+        let Some(weights) = self.weights.filter(|_| self.sum.is_finite()) else {
+            return (self.n > 0).then(|| self.sum / self.n as f64);
+        };
+        let pair = |high, low| DoubleDouble { high, low };
+        let mean = pair(self.sum, self.sum_low).over(pair(weights.sum, weights.sum_low));
+        // Where weights underflow in products, as with values near the smallest double.
+        Some(mean.high.max(self.min).min(self.max))
     }
 
     /// The smallest value; `None` of nothing.

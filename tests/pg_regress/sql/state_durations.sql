@@ -38,7 +38,7 @@ SELECT state_duration_agg(state, at) IS NULL AS nothing FROM (VALUES (NULL, now(
 SELECT run, state_duration_agg(state, at) FILTER (WHERE run = 2) IS NULL AS nothing FROM public.state_rows GROUP BY run ORDER BY run;
 SELECT d.* FROM (SELECT state_duration_agg('only', '2026-01-01') AS s) AS q, state_durations(s) AS d;
 SELECT duration_in(NULL, 'a'), duration_in(s, NULL) FROM (SELECT state_duration_agg('only', '2026-01-01') AS s) AS q;
-SELECT (SELECT count(*) FROM state_durations(NULL)) AS durations, (SELECT count(*) FROM state_transitions(NULL)) AS transitions, (SELECT count(*) FROM state_timeline(NULL)) AS timeline;
+SELECT (SELECT count(*) FROM state_durations(NULL::state_durations)) AS durations, (SELECT count(*) FROM state_transitions(NULL)) AS transitions, (SELECT count(*) FROM state_timeline(NULL)) AS timeline;
 
 -- No plan splits a group: neither parallel nor partition-wise.
 CREATE TABLE public.state_parts (run int, state text, at timestamptz) PARTITION BY RANGE (at);

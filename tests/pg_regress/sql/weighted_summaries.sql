@@ -37,7 +37,7 @@ FROM (SELECT stats_agg(value, weight) AS a, stats_agg(value, weight * 1000) AS b
 
 -- Nothing, NULLs, zero weights, one row, a constant.
 SELECT stats_agg(x, x) IS NULL AS nothing FROM generate_series(1, 0) AS x;
-SELECT stats_agg(x, w) IS NULL AS nothing FROM (VALUES (1, NULL), (NULL, 2), (NULL, NULL), (5, 0), ('NaN', 0), (3, 1e-70)) AS v(x, w);
+SELECT stats_agg(x, w) IS NULL AS nothing FROM (VALUES (1::float8, NULL::float8), (NULL, 2), (NULL, NULL), (5, 0), ('NaN', 0), (3, 1e-70)) AS v(x, w);
 SELECT num_vals(s), average(s), variance(s), variance(s, 'population'), variance(s, 'frequency'), skewness(s), sum_weights(s), effective_size(s), c.*
 FROM (SELECT stats_agg(x, w) AS s FROM (VALUES (NULL, 2), (7.5, 0.5), (1, 0)) AS v(x, w)) AS q, confidence_interval(s) AS c;
 SELECT num_vals(s), average(s), variance(s), skewness(s), kurtosis(s, 'population'), c.*
@@ -101,7 +101,7 @@ SELECT substr(s::bytea, 1, 66)::stats_summary FROM public.weighted_serial LIMIT 
 -- Weights that say nothing; overflow.
 SELECT stats_agg(1, -1);
 \echo :LAST_ERROR_SQLSTATE
-SELECT stats_agg(x, w) FROM (VALUES (1, 1), (2, 'NaN')) AS v(x, w);
+SELECT stats_agg(x, w) FROM (VALUES (1, 1), (2, 'NaN'::float8)) AS v(x, w);
 \echo :LAST_ERROR_SQLSTATE
 SELECT stats_agg(1, 'Infinity');
 \echo :LAST_ERROR_SQLSTATE

@@ -208,3 +208,19 @@ fn the_text_form_has_named_keys() {
         assert!(RegressionSummary::from_text(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn a_constant_stays_one_through_large_merges() {
+    // 2 · 3^30 points: products of counts pass 2^90.
+    let mut level = summary(&[(0.1, 1.0), (0.1, 2.0)]);
+    let mut upright = summary(&[(1.0, 0.1), (2.0, 0.1)]);
+    for _ in 0..30 {
+        for state in [&mut level, &mut upright] {
+            let copy = *state;
+            state.merge(&copy).unwrap();
+            state.merge(&copy).unwrap();
+        }
+    }
+    assert_eq!((level.slope(), level.correlation()), (Some(0.0), None));
+    assert_eq!((upright.slope(), upright.r2()), (None, None));
+}

@@ -356,3 +356,24 @@ fn weights_keep_the_digits_on_an_offset() {
         }
     }
 }
+
+#[test]
+fn equal_weighted_values_do_not_differ_by_rounding() {
+    for value in [0.1, 1e9 / 3.0, -7.3e-5] {
+        let mut parts: Vec<StatsSummary> = (1..40)
+            .map(|i| weighted(&[(value, 0.3 * f64::from(i)), (value, 1.0 / f64::from(i))]))
+            .collect();
+        while let Some(part) = parts.pop() {
+            let Some(into) = parts.first_mut() else {
+                assert_eq!(part.variance(Estimator::Sample), Some(0.0));
+                assert_eq!(
+                    (part.mean(), part.skewness(Estimator::Sample)),
+                    (Some(value), None)
+                );
+                break;
+            };
+            into.merge(&part).unwrap();
+            assert!(StatsSummary::decode(&into.encode()).is_ok());
+        }
+    }
+}
