@@ -138,6 +138,7 @@ fn ordinary(argument: &str) -> Option<&'static str> {
     Some(match argument {
         "entity" => "'sop'",
         "kind" => "'interactions'",
+        "grain" => "'day'",
         "feature_names" => "NULL",
         _ => return None,
     })
