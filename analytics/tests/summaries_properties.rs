@@ -177,8 +177,9 @@ proptest! {
         let magnitude = rows.iter().map(|row| row.0.abs()).fold(0.0, f64::max);
         prop_assert!(close(merged.mean(), whole.mean(), magnitude * 1e-6));
         for estimator in [Estimator::Sample, Estimator::Population, Estimator::Frequency] {
-            prop_assert!(close(merged.variance(estimator), whole.variance(estimator), 0.0));
+            // Values that differ in their last bits, under weights of many magnitudes, have rounding for a spread.
             if spread > magnitude * 1e-12 {
+                prop_assert!(close(merged.variance(estimator), whole.variance(estimator), 0.0));
                 prop_assert!(close(merged.kurtosis(estimator), whole.kurtosis(estimator), 0.0));
                 prop_assert!(close(merged.skewness(estimator), whole.skewness(estimator), 1.0));
             }
