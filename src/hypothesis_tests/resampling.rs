@@ -47,6 +47,10 @@ test_function! {
 }
 
 #[pg_extern(immutable, parallel_safe)]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "SQL callers name them, and most have a default"
+)]
 fn bootstrap_interval(
     sample: Option<Array<'_, f64>>,
     estimated: default!(Option<&str>, "'mean'"),

@@ -47,6 +47,10 @@ macro_rules! test_function {
         fn $name:ident($($arguments:tt)*) -> [$($own:ident),*] $body:block
     ) => {
         $(#[$attribute])*
+        #[allow(
+            clippy::too_many_arguments,
+            reason = "SQL callers name them, and most have a default"
+        )]
         fn $name($($arguments)*) -> Result<
             TableIterator<
                 'static,
