@@ -4,6 +4,7 @@
 use postgres::Client;
 
 use crate::fixture::TENANTS;
+use crate::hostile::own_types::OwnTypes;
 use crate::{Database, sqlstate};
 
 /// A function or aggregate of schema `sop_ml` that a client can call.
@@ -38,6 +39,7 @@ pub fn calls(database: &Database) -> Vec<Call> {
         panic!("three moments, not {moments:?}")
     };
     let moments = Moments { from, middle, to };
+    let own_types = OwnTypes::read(database);
     database
         .query(
             "SELECT p.oid::regprocedure::text, p.proname::text, p.provolatile::text, p.prokind = 'a',
@@ -64,7 +66,7 @@ pub fn calls(database: &Database) -> Vec<Call> {
                 .zip(&types)
                 .zip(&columns)
                 .map(|((argument, kind), table)| {
-                    let value = value(&name, argument, kind, table.as_deref(), &moments).unwrap_or_else(|| {
+                    let value = value(&name, argument, kind, table.as_deref(), &moments, &own_types).unwrap_or_else(|| {
                         panic!("{signature}: no value is known for {argument} {kind}")
                     });
                     format!("{value}::{kind}")
@@ -125,6 +127,7 @@ fn value(
     kind: &str,
     table: Option<&str>,
     moments: &Moments<'_>,
+    own_types: &OwnTypes,
 ) -> Option<String> {
     let tenant = TENANTS[0].restaurant_id;
     let Moments { from, middle, to } = moments;
@@ -134,14 +137,7 @@ fn value(
     let is_share = ["level", "fraction", "rate", "share"]
         .iter()
         .any(|part| argument.contains(part));
-    let sketch = "(SELECT sop_ml.percentile_agg(v::float8) FROM generate_series(1, 100) AS v)";
-    let summary = "(SELECT sop_ml.stats_agg(v::float8) FROM generate_series(1, 100) AS v)";
-    let distinct = "(SELECT sop_ml.distinct_agg(v::bigint) FROM generate_series(1, 100) AS v)";
-    let top = "(SELECT sop_ml.top_n_agg(v::text, 3) FROM generate_series(1, 100) AS v)";
-    let line = "(SELECT sop_ml.regression_agg(v + v % 3, v) FROM generate_series(1, 100) AS v)";
-    let states = format!(
-        "(SELECT sop_ml.state_duration_agg((v % 3)::text, '{from}'::timestamptz + v * interval '1 minute') FROM generate_series(1, 100) AS v)"
-    );
+    let own = |name: &str| own_types.ordinary(&format!("sop_ml.{name}"));
     let text = match (argument, kind) {
         ("restaurant_id", "uuid") => format!("'{tenant}'"),
         ("entity", "text") => "'sop'".to_owned(),
@@ -184,6 +180,7 @@ fn value(
         (_, "double precision") if is_share => "0.9".to_owned(),
         ("denominator" | "reference_denominator", "double precision") => "10".to_owned(),
         (_, "double precision") => "2.5".to_owned(),
+        ("p", "double precision[]") => "'{0.01,0.2,0.5}'".to_owned(),
         ("fractions", "double precision[]") => "'{0.1,0.5,0.9}'".to_owned(),
         (_, "double precision[]" | "bigint[]" | "integer[]") => {
             "'{1,2,3,4,5,6,7,8,9,10}'".to_owned()
@@ -191,23 +188,17 @@ fn value(
         (_, "sop_ml.distribution_profile") if function.contains("categories") => {
             "(SELECT sop_ml.profile_agg_text(x::text) FROM generate_series(1, 9) AS x)".to_owned()
         }
-        (_, "sop_ml.distribution_profile") => {
-            "(SELECT sop_ml.profile_agg(x) FROM generate_series(1, 9) AS x)".to_owned()
+        (_, kind) if kind.starts_with("sop_ml.") => own_types.ordinary(kind),
+        (name, "bytea") if name.contains("percentile") => {
+            format!("{}::bytea", own("percentile_sketch"))
         }
-        (_, "sop_ml.percentile_sketch") => sketch.to_owned(),
-        (_, "sop_ml.stats_summary") => summary.to_owned(),
-        (_, "sop_ml.distinct_sketch") => distinct.to_owned(),
-        (_, "sop_ml.top_n_sketch") => top.to_owned(),
-        (_, "bytea") if function.contains("distinct") => format!("({distinct}::bytea)"),
-        (_, "bytea") if function.contains("top_n") => format!("({top}::bytea)"),
-        (_, "sop_ml.regression_summary") => line.to_owned(),
-        (_, "sop_ml.state_durations") => states,
-        (_, "bytea") if function.contains("regression") => format!("({line}::bytea)"),
-        (_, "bytea") if function.contains("state_durations") => format!("({states}::bytea)"),
-        (name, "bytea") if name.contains("percentile") || function.contains("percentile") => {
-            format!("({sketch}::bytea)")
+        (_, "bytea") => {
+            let stored = function.strip_suffix("_from_bytea");
+            format!("{}::bytea", own(stored.unwrap_or("stats_summary")))
         }
-        (_, "bytea") => format!("({summary}::bytea)"),
+        (_, "boolean[]") => "array_fill(true, ARRAY[10])".to_owned(),
+        ("grain", "text") => "'day'".to_owned(),
+        ("method", "text") => "'holm'".to_owned(),
         (_, "text") => "'fixture_0'".to_owned(),
         _ => return None,
     };

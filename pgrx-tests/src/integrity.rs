@@ -64,6 +64,40 @@ impl State {
     }
 }
 
+/// The first rows of two databases' relations that differ, without what moves: for the message of a failed test.
+///
+/// # Panics
+/// When something cannot be read.
+#[must_use]
+pub fn differing_rows(expected: &Database, found: &Database) -> String {
+    let read = |database: &Database, relation: &str| -> BTreeSet<String> {
+        database
+            .superuser()
+            .query(
+                &format!("SELECT (to_jsonb(t) - $1::text[])::text FROM {relation} AS t"),
+                &[&MOVING.as_slice()],
+            )
+            .unwrap_or_else(|error| panic!("{relation}: {}", describe(&error)))
+            .iter()
+            .map(|row| row.get(0))
+            .collect()
+    };
+    let mut text = Vec::new();
+    for relation in catalogue::relations(found) {
+        if !matches!(relation.kind.as_str(), "r" | "m")
+            || JOURNALS.contains(&relation.name.as_str())
+        {
+            continue;
+        }
+        let relation = relation.qualified();
+        let (expected, found) = (read(expected, &relation), read(found, &relation));
+        let (missing, new) = (expected.difference(&found), found.difference(&expected));
+        text.extend(missing.take(3).map(|row| format!("{relation} - {row}")));
+        text.extend(new.take(3).map(|row| format!("{relation} + {row}")));
+    }
+    text.join("\n")
+}
+
 /// Number and checksum of a relation's rows without what moves.
 fn rows(client: &mut Client, relation: &str) -> String {
     client

@@ -93,6 +93,13 @@ fn upgrade_script(script: &str) -> String {
                     .replace("CREATE  FUNCTION", "CREATE OR REPLACE FUNCTION")
                     .replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"),
             );
+        } else {
+            // Their functions were replaced above, which took back the number of rows that the planner is told.
+            for line in block.lines() {
+                if line.starts_with("ALTER FUNCTION") {
+                    let _ = writeln!(text, "{line}");
+                }
+            }
         }
     }
     text

@@ -15,14 +15,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use postgres::NoTls;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sop_ml_e2e::effort::{figure, seed};
 use sop_ml_e2e::fixture::TENANTS;
-use sop_ml_e2e::integrity::{State, check_storage};
+use sop_ml_e2e::integrity::{State, check_storage, differing_rows};
 use sop_ml_e2e::{Cluster, Database, describe, history, sqlstate};
 
 /// Something that writes much in one statement. The harness sees to the rest: that the state after a kill is the one before
@@ -154,13 +154,17 @@ fn recent_rows_left_the_default_partitions(database: &Database) {
 /// A write path with what it does when nobody disturbs it.
 struct Reference {
     path: &'static WritePath,
+    /// When it ran: what is running then, and how much of it is over, is said by the hour.
+    hour: u64,
     duration: Duration,
     before: State,
     after: State,
+    undisturbed: Database,
 }
 
 impl Reference {
     fn of(cluster: &Cluster, path: &'static WritePath) -> Self {
+        let hour = hour_with_time_left();
         let before = State::of(&cluster.existing_database(path.start.template()));
         let undisturbed = cluster.copy(&format!("{}_after", path.name), path.start.template());
         let mut client = undisturbed.superuser();
@@ -173,11 +177,30 @@ impl Reference {
         (path.check)(&undisturbed);
         Self {
             path,
+            hour,
             duration,
             before,
             after: State::of(&undisturbed),
+            undisturbed,
         }
     }
+}
+
+/// Hours since 1970; waits for the next one where the present one is about to end.
+fn hour_with_time_left() -> u64 {
+    const HOUR: u64 = 3600;
+    const NEEDED: u64 = 60;
+    let seconds = || {
+        SystemTime::UNIX_EPOCH
+            .elapsed()
+            .expect("a clock after 1970")
+            .as_secs()
+    };
+    let left = HOUR - seconds() % HOUR;
+    if left < NEEDED {
+        std::thread::sleep(Duration::from_secs(left));
+    }
+    seconds() / HOUR
 }
 
 /// Whom `kill -9` hits.
@@ -259,6 +282,10 @@ fn round(
     tally: &mut Tally,
 ) {
     let path = reference.path;
+    if reference.hour != hour_with_time_left() {
+        cluster.drop_database(&reference.undisturbed.name);
+        *reference = Reference::of(cluster, path);
+    }
     let is_full = figure(0, 1) == 1;
     let database = cluster.copy("round", path.start.template());
     let mut is_done = false;
@@ -308,9 +335,10 @@ fn round(
     let state = State::of(&database);
     assert!(
         state == reference.after,
-        "{}: after the next run:\n{}",
+        "{}: after the next run:\n{}\n{}",
         path.name,
-        reference.after.differences(&state)
+        reference.after.differences(&state),
+        differing_rows(&reference.undisturbed, &database)
     );
     (path.check)(&database);
     tally.check(&database);

@@ -27,7 +27,9 @@ WITH reach AS (
     GROUP BY c.restaurant_id
 ), reading AS MATERIALIZED (
     -- A week has its partner of last year 357 to 371 days before, a day 364.
-    SELECT s.restaurant_id, s.wanted, span.days, span.from_time, span.to_time, least(pg_catalog.now(), newest.ends_at) AS data_end
+    -- Of a running period so much is over as whole hours are: runs within one hour say the same.
+    SELECT s.restaurant_id, s.wanted, span.days, span.from_time, span.to_time,
+           least(pg_catalog.date_trunc('hour', pg_catalog.now(), 'UTC'), newest.ends_at) AS data_end
     FROM scope AS s
     CROSS JOIN LATERAL (
         SELECT pg_catalog.range_agg(near.days) + pg_catalog.range_agg(far.days) AS days

@@ -78,6 +78,12 @@ const REASONABLE: &[(&str, &str, &str)] = &[
     ("day", "date", "current_date"),
     ("options", "jsonb", "'{}'::jsonb"),
     ("severity", "text", "'high'"),
+    ("n", "integer", "3"),
+    ("precision_bits", "integer", "12"),
+    ("p", "double precision[]", "'{0.01,0.2,0.5}'::float8[]"),
+    ("method", "text", "'holm'"),
+    ("weight", "double precision", "2.5::float8"),
+    ("grain", "text", "'day'"),
     ("observed", "bigint[]", "'{48,52,50}'::bigint[]"),
     ("expected", "double precision[]", "'{1,1,1}'::float8[]"),
     (
