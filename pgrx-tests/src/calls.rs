@@ -5,6 +5,7 @@ use postgres::Client;
 
 use crate::fixture::TENANTS;
 use crate::hostile::own_types::OwnTypes;
+use crate::hostile::values;
 use crate::{Database, sqlstate};
 
 /// A function or aggregate of schema `sop_ml` that a client can call.
@@ -200,7 +201,7 @@ fn value(
         ("grain", "text") => "'day'".to_owned(),
         ("method", "text") => "'holm'".to_owned(),
         (_, "text") => "'fixture_0'".to_owned(),
-        _ => return None,
+        (_, kind) => values::ordinary(kind)?,
     };
     Some(text)
 }

@@ -86,10 +86,10 @@ fn every_routine_answers_or_raises_a_declared_error() {
         for routine in &routines.callable {
             let extent = if routine.for_tenants == (role != "postgres") {
                 Extent {
-                    small: figure(12, usize::MAX),
+                    small: figure(8, usize::MAX),
                     large: figure(1, usize::MAX),
-                    per_option: figure(3, usize::MAX),
-                    combinations: figure(5, 300),
+                    per_option: figure(2, usize::MAX),
+                    combinations: figure(4, 300),
                 }
             } else {
                 SAMPLE
