@@ -40,6 +40,7 @@ mod error;
 mod features;
 mod host_links;
 mod hypothesis_tests;
+mod ingest;
 mod install;
 mod interrupts;
 mod jobs;
@@ -57,6 +58,7 @@ mod sql;
 mod statistics;
 mod subtransaction;
 mod tenancy;
+mod time_series;
 mod trend;
 
 ::pgrx::pg_module_magic!(name, version);

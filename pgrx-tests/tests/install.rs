@@ -13,8 +13,8 @@ use postgres::NoTls;
 use sop_ml_e2e::catalogue::{assert_same_lines, definitions, privileges, relations};
 use sop_ml_e2e::{Database, shared, sqlstate};
 
-/// The 32 tables of the machine-learning data layer, and those of migrations 036 and 043 around them.
-const TABLES: [&str; 44] = [
+/// The 33 tables of the machine-learning data layer, and those of migrations 036 and 043 around them.
+const TABLES: [&str; 45] = [
     // 037 training data
     "sop_ml_models",
     "sop_training_datasets",
@@ -35,6 +35,7 @@ const TABLES: [&str; 44] = [
     "sop_prediction_scenarios",
     // 040 time series
     "sop_time_series_data",
+    "sop_time_series_batches",
     "sop_time_series_patterns",
     "sop_time_series_forecasts",
     "sop_time_series_anomalies",

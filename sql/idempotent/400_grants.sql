@@ -69,7 +69,7 @@ REVOKE ALL ON sop_ml.sop_restaurant_members, sop_ml.sop_audit_log, sop_ml.sop_ev
     FROM sop_ml_viewer, sop_ml_group_reader;
 
 -- staff: record what happens.
-GRANT INSERT ON sop_ml.sop_user_interactions, sop_ml.sop_time_series_data, sop_ml.sop_ab_participants,
+GRANT INSERT ON sop_ml.sop_user_interactions, sop_ml.sop_time_series_data, sop_ml.sop_time_series_batches, sop_ml.sop_ab_participants,
     sop_ml.sop_ab_events, sop_ml.sop_event_outbox TO sop_ml_staff;
 GRANT INSERT, UPDATE ON sop_ml.sop_training_records, sop_ml.sop_user_profiles TO sop_ml_staff;
 GRANT UPDATE (actual_value, actual_label, actual_at, feedback_score, feedback_text, feedback_by, feedback_at)
@@ -86,7 +86,7 @@ GRANT INSERT, UPDATE, DELETE ON
     sop_ml.sop_recommendation_models, sop_ml.sop_ml_predictions, sop_ml.sop_model_predictions,
     sop_ml.sop_prediction_scenarios, sop_ml.sop_model_performance_tracking,
     sop_ml.sop_performance_aggregates, sop_ml.sop_performance_days, sop_ml.sop_performance_trends, sop_ml.sop_performance_baselines,
-    sop_ml.sop_time_series_data, sop_ml.sop_time_series_patterns, sop_ml.sop_time_series_forecasts,
+    sop_ml.sop_time_series_data, sop_ml.sop_time_series_batches, sop_ml.sop_time_series_patterns, sop_ml.sop_time_series_forecasts,
     sop_ml.sop_time_series_anomalies, sop_ml.sop_generated_recommendations, sop_ml.sop_recommendation_analytics,
     sop_ml.sop_ab_experiments, sop_ml.sop_ab_results, sop_ml.sop_ab_monitoring, sop_ml.sop_quality_reports
     TO sop_ml_analyst;

@@ -12,6 +12,20 @@ COMMENT ON COLUMN sop_ml.sop_time_series_data.quality_flag IS 'Verdict on this r
 COMMENT ON COLUMN sop_ml.sop_time_series_data.recorded_by IS 'Person who recorded the value, when a person did.';
 COMMENT ON COLUMN sop_ml.sop_time_series_data.batch_id IS 'Load that brought the row, to find or undo an import.';
 COMMENT ON COLUMN sop_ml.sop_time_series_data.ingested_at IS 'When the row arrived; later than observed_at by hours or days for late data.';
+COMMENT ON COLUMN sop_ml.sop_time_series_data.replaced_at IS 'When ingest_observations last replaced the value; NULL = it is the first one that arrived.';
+
+COMMENT ON TABLE sop_ml.sop_time_series_batches IS 'Batches that ingest_observations took under a batch_id: sent again, they change nothing and get the same answer.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.restaurant_id IS 'Restaurant that the batch belongs to (tenant key).';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.batch_id IS 'Id that the sender chose; also in sop_time_series_data.batch_id.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.source IS 'Where the values come from, as in sop_time_series_data.source.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.n IS 'Observations in the batch.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.inserted IS 'Observations that were new.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.updated IS 'Observations that replaced a value.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.unchanged IS 'Observations that were there already, or were overtaken by a later one with the same key in the batch.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.rejected IS 'Observations that were not taken.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.reasons IS 'Why: reason → {"n": how many, "first": positions of the first ten, from 1}.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.ingested_by IS 'Database role that sent it.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.ingested_at IS 'When it was taken.';
 
 COMMENT ON TABLE sop_ml.sop_time_series_patterns IS 'Patterns found in a metric: seasonality, trend, cycles, level shifts, change points. A new finding supersedes the older one and keeps the link to it.';
 COMMENT ON COLUMN sop_ml.sop_time_series_patterns.restaurant_id IS 'Restaurant whose data shows the pattern (tenant key).';

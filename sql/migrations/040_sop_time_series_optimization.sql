@@ -13,6 +13,7 @@ CREATE TABLE sop_ml.sop_time_series_data (
     recorded_by   uuid,
     batch_id      uuid,
     ingested_at   timestamptz NOT NULL DEFAULT now(),
+    replaced_at   timestamptz,
     CONSTRAINT sop_time_series_data_pkey PRIMARY KEY (restaurant_id, metric_name, sop_id, source, observed_at),
     CONSTRAINT sop_time_series_data_metric_name_check CHECK (metric_name <> '' AND length(metric_name) <= 200),
     CONSTRAINT sop_time_series_data_observed_at_check CHECK (isfinite(observed_at)),
@@ -24,6 +25,26 @@ CREATE TABLE sop_ml_storage.sop_time_series_data_default PARTITION OF sop_ml.sop
 -- Roll-ups read an hour or a day of every metric: rows arrive nearly in time order, so a block-range index does it.
 CREATE INDEX sop_time_series_data_observed_brin ON sop_ml.sop_time_series_data
     USING brin (observed_at) WITH (pages_per_range = 32, autosummarize = on);
+
+-- What each named batch came to: a device that sends one again, because it never saw the answer, gets the same answer.
+CREATE TABLE sop_ml.sop_time_series_batches (
+    restaurant_id uuid NOT NULL,
+    batch_id      uuid NOT NULL,
+    source        text NOT NULL DEFAULT '',
+    n             bigint NOT NULL,
+    inserted      bigint NOT NULL,
+    updated       bigint NOT NULL,
+    unchanged     bigint NOT NULL,
+    rejected      bigint NOT NULL,
+    reasons       jsonb NOT NULL DEFAULT '{}',
+    ingested_by   text NOT NULL DEFAULT current_user,
+    ingested_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT sop_time_series_batches_pkey PRIMARY KEY (restaurant_id, batch_id),
+    CONSTRAINT sop_time_series_batches_counts_check
+        CHECK (least(inserted, updated, unchanged, rejected) >= 0 AND n = inserted + updated + unchanged + rejected),
+    CONSTRAINT sop_time_series_batches_reasons_check CHECK (jsonb_typeof(reasons) = 'object')
+);
+CREATE INDEX sop_time_series_batches_ingested_idx ON sop_ml.sop_time_series_batches (restaurant_id, ingested_at);
 
 CREATE TABLE sop_ml.sop_time_series_patterns (
     restaurant_id       uuid NOT NULL,

@@ -1,0 +1,3 @@
+//! Series of readings as they are stored and shown: buckets of local time.
+
+pub mod local_bucket;

@@ -1,0 +1,19 @@
+-- Takes observations, and replaces those that are there and say something else: who comes last is right. Answers with how
+-- many were new and how many replaced one.
+-- $1 restaurant, $2 metrics, $3 SOPs, $4 instants, $5 values (no key twice), $6 source, $7 dimensions, $8 unit, $9 quality
+-- flag, $10 who recorded them, $11 batch
+WITH written AS (
+    INSERT INTO sop_ml.sop_time_series_data AS stored
+        (restaurant_id, metric_name, sop_id, source, observed_at, value, dimensions, unit, quality_flag, recorded_by, batch_id)
+    SELECT $1, g.metric_name, g.sop_id, $6, g.observed_at, g.value, $7, $8, $9, $10, $11
+    FROM ROWS FROM (unnest($2::text[]), unnest($3::uuid[]), unnest($4::timestamptz[]), unnest($5::float8[]))
+        AS g (metric_name, sop_id, observed_at, value)
+    ON CONFLICT (restaurant_id, metric_name, sop_id, source, observed_at) DO UPDATE
+    SET value = excluded.value, dimensions = excluded.dimensions, unit = excluded.unit, quality_flag = excluded.quality_flag,
+        recorded_by = excluded.recorded_by, batch_id = excluded.batch_id, ingested_at = excluded.ingested_at,
+        replaced_at = excluded.ingested_at
+    WHERE (stored.value, stored.dimensions, stored.unit, stored.quality_flag, stored.recorded_by)
+        IS DISTINCT FROM (excluded.value, excluded.dimensions, excluded.unit, excluded.quality_flag, excluded.recorded_by)
+    RETURNING stored.replaced_at
+)
+SELECT count(*) FILTER (WHERE replaced_at IS NULL), count(replaced_at) FROM written

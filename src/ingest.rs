@@ -1,0 +1,337 @@
+//! Observations in: many at once, each judged, one statement for all that are taken.
+
+mod judge;
+
+use std::collections::HashSet;
+
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::{Array, Uuid};
+use serde::Deserialize;
+use serde_json::Value;
+
+use self::judge::{Judged, NotFinite, Observation, Rules};
+use crate::arguments::required;
+use crate::error::{PgResult, internal, invalid_parameter};
+use crate::jsonb::JsonB;
+use crate::tenancy::{self, AccessLevel};
+use crate::{arrays, options, sql};
+
+const KEEP: &str = include_str!("../sql/queries/ingest_keep.sql");
+const REPLACE: &str = include_str!("../sql/queries/ingest_replace.sql");
+const KNOWN_METRICS: &str = include_str!("../sql/queries/ingest_known_metrics.sql");
+const LOCK_BATCH: &str = include_str!("../sql/queries/ingest_lock_batch.sql");
+const BATCH: &str = include_str!("../sql/queries/ingest_batch.sql");
+const REMEMBER_BATCH: &str = include_str!("../sql/queries/ingest_remember_batch.sql");
+
+/// A clock may be this wrong, in minutes, unless the caller says otherwise.
+const USUAL_MAX_FUTURE_MINUTES: f64 = 60.0;
+/// Ten years: beyond, the year is mistyped.
+const LONGEST_MAX_FUTURE_MINUTES: f64 = 3660.0 * 1440.0;
+const MICROSECONDS_PER_MINUTE: f64 = 60_000_000.0;
+
+/// What `ingest_observations` accepts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct IngestOptions {
+    on_conflict: Option<String>,
+    not_finite: Option<String>,
+    max_future_minutes: Option<f64>,
+    unknown_metric: Option<String>,
+    batch_id: Option<String>,
+    source: Option<String>,
+    dimensions: Option<Value>,
+    unit: Option<String>,
+    quality_flag: Option<String>,
+    recorded_by: Option<String>,
+}
+
+/// The same, checked.
+struct Checked {
+    statement: &'static str,
+    not_finite: NotFinite,
+    max_future: i64,
+    rejects_unknown_metrics: bool,
+    batch_id: Option<Uuid>,
+    source: String,
+    dimensions: Option<Value>,
+    unit: Option<String>,
+    quality_flag: Option<String>,
+    recorded_by: Option<Uuid>,
+}
+
+/// What became of a call's observations.
+struct Outcome {
+    inserted: i64,
+    updated: i64,
+    unchanged: i64,
+    rejected: i64,
+    reasons: Value,
+}
+
+/// Takes many observations at once.
+#[pg_extern(volatile)]
+#[search_path(pg_catalog, pg_temp)]
+fn ingest_observations(
+    restaurant_id: Option<Uuid>,
+    metric_names: Option<Array<'_, String>>,
+    sop_ids: Option<Array<'_, Uuid>>,
+    observed_at: Option<Array<'_, TimestampWithTimeZone>>,
+    observed: Option<Array<'_, f64>>,
+    options: default!(Option<JsonB>, "NULL"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(inserted, i64),
+            name!(updated, i64),
+            name!(unchanged, i64),
+            name!(rejected, i64),
+            name!(reasons, JsonB),
+            name!(is_repeat, bool),
+        ),
+    >,
+    ErrorReport,
+> {
+    let options = options::parse::<IngestOptions>(options)?.check()?;
+    let observations = observations(metric_names, sop_ids, observed_at, observed)?;
+    sql::require_writable(c"ingest_observations()");
+    let restaurant = tenancy::resolve(restaurant_id)?;
+    tenancy::require(AccessLevel::Staff)?;
+    let earlier = options
+        .batch_id
+        .map(|batch| taken_before(restaurant, batch))
+        .transpose()?
+        .flatten();
+    let is_repeat = earlier.is_some();
+    let outcome = match earlier {
+        Some(outcome) => outcome,
+        None => take(restaurant, &observations, &options)?,
+    };
+    Ok(TableIterator::once((
+        outcome.inserted,
+        outcome.updated,
+        outcome.unchanged,
+        outcome.rejected,
+        JsonB(outcome.reasons),
+        is_repeat,
+    )))
+}
+
+extension_sql!(
+    r#"
+ALTER FUNCTION sop_ml.ingest_observations(uuid, text[], uuid[], timestamptz[], float8[], jsonb) ROWS 1;
+COMMENT ON FUNCTION sop_ml.ingest_observations(uuid, text[], uuid[], timestamptz[], float8[], jsonb) IS
+'Takes many observations at once: element i of each array is one observation (sop_ids NULL: all of the whole restaurant). Answers how many were inserted, updated, unchanged and rejected, and why: reason (metric_name, observed_at, future, not_finite, unknown_metric) with how many and the first positions. Options, for all of them: on_conflict (update, the default: the later call is right; ignore: the first one), not_finite (reject, the default; null; keep), max_future_minutes (60), unknown_metric (accept, the default; reject), batch_id (a batch sent again changes nothing and gets the first answer, is_repeat true), source, dimensions, unit, quality_flag, recorded_by. For staff; replacing a value is the analyst''s. Example: SELECT * FROM sop_ml.ingest_observations(NULL, ARRAY[''fridge_celsius''], NULL, ARRAY[now()], ARRAY[4.2::float8]);';
+"#,
+    name = "comment_ingest",
+    requires = [ingest_observations]
+);
+
+impl IngestOptions {
+    fn check(self) -> PgResult<Checked> {
+        let max_future = self.max_future_minutes.unwrap_or(USUAL_MAX_FUTURE_MINUTES);
+        if !(0.0..=LONGEST_MAX_FUTURE_MINUTES).contains(&max_future) {
+            return Err(invalid_parameter(format!(
+                "invalid options: max_future_minutes must be between 0 and {LONGEST_MAX_FUTURE_MINUTES}, not {max_future}"
+            )));
+        }
+        let replaces = choice("on_conflict", self.on_conflict.as_deref(), ["update", "ignore"])? == 0;
+        let not_finite = choice(
+            "not_finite",
+            self.not_finite.as_deref(),
+            ["reject", "null", "keep"],
+        )?;
+        let unknown = choice(
+            "unknown_metric",
+            self.unknown_metric.as_deref(),
+            ["accept", "reject"],
+        )?;
+        choice(
+            "quality_flag",
+            self.quality_flag.as_deref(),
+            ["good", "suspect", "bad", "imputed"],
+        )?;
+        if self.dimensions.as_ref().is_some_and(|value| !value.is_object()) {
+            return Err(invalid_parameter(
+                "invalid options: dimensions must be a JSON object",
+            ));
+        }
+        Ok(Checked {
+            statement: if replaces { REPLACE } else { KEEP },
+            not_finite: match not_finite {
+                0 => NotFinite::Reject,
+                1 => NotFinite::Null,
+                _ => NotFinite::Keep,
+            },
+            max_future: (max_future * MICROSECONDS_PER_MINUTE) as i64,
+            rejects_unknown_metrics: unknown == 1,
+            batch_id: uuid("batch_id", self.batch_id)?,
+            source: self.source.unwrap_or_default(),
+            dimensions: self.dimensions,
+            unit: self.unit,
+            quality_flag: self.quality_flag,
+            recorded_by: uuid("recorded_by", self.recorded_by)?,
+        })
+    }
+}
+
+/// The place of the word among those that are known; 0, the usual one, where there is none.
+fn choice<const N: usize>(name: &str, word: Option<&str>, known: [&str; N]) -> PgResult<usize> {
+    let Some(word) = word else { return Ok(0) };
+    known.iter().position(|known| *known == word).ok_or_else(|| {
+        invalid_parameter(format!("invalid options: unknown {name} \"{word}\""))
+            .set_hint(format!("Known are {}.", known.join(", ")))
+    })
+}
+
+fn uuid(name: &str, text: Option<String>) -> PgResult<Option<Uuid>> {
+    text.map(|text| {
+        tenancy::parse_uuid(&text)
+            .ok_or_else(|| invalid_parameter(format!("invalid options: {name} is no uuid: \"{text}\"")))
+    })
+    .transpose()
+}
+
+/// The arrays side by side.
+fn observations(
+    metric_names: Option<Array<'_, String>>,
+    sop_ids: Option<Array<'_, Uuid>>,
+    observed_at: Option<Array<'_, TimestampWithTimeZone>>,
+    observed: Option<Array<'_, f64>>,
+) -> PgResult<Vec<Observation>> {
+    let names = arrays::optional_values(required("metric_names", metric_names)?, "metric_names")?;
+    let instants = arrays::optional_values(required("observed_at", observed_at)?, "observed_at")?;
+    let values = arrays::optional_values(required("observed", observed)?, "observed")?;
+    let sops = sop_ids
+        .map(|sops| arrays::optional_values(sops, "sop_ids"))
+        .transpose()?
+        .unwrap_or_else(|| vec![None; names.len()]);
+    for (argument, length) in [
+        ("sop_ids", sops.len()),
+        ("observed_at", instants.len()),
+        ("observed", values.len()),
+    ] {
+        if length != names.len() {
+            return Err(invalid_parameter(format!(
+                "{argument} must have as many elements as metric_names, {}, not {length}",
+                names.len()
+            )));
+        }
+    }
+    Ok(names
+        .into_iter()
+        .zip(sops)
+        .zip(instants)
+        .zip(values)
+        .map(|(((metric_name, sop), observed_at), value)| Observation {
+            metric_name,
+            sop_id: sop.unwrap_or(Uuid::from_bytes([0; 16])),
+            observed_at,
+            value,
+        })
+        .collect())
+}
+
+/// Waits for whoever takes the same batch now; what it came to, if somebody took it before.
+fn taken_before(restaurant: Uuid, batch: Uuid) -> PgResult<Option<Outcome>> {
+    sql::execute(LOCK_BATCH, &[restaurant.into(), batch.into()])?;
+    // With a snapshot of its own: the other session may have ended just now.
+    let earlier = sql::modify(BATCH, &[restaurant.into(), batch.into()], |row| {
+        Ok(Outcome {
+            inserted: row.required(1)?,
+            updated: row.required(2)?,
+            unchanged: row.required(3)?,
+            rejected: row.required(4)?,
+            reasons: row.required::<JsonB>(5)?.0,
+        })
+    })?;
+    Ok(earlier.into_iter().next())
+}
+
+fn take(restaurant: Uuid, observations: &[Observation], options: &Checked) -> PgResult<Outcome> {
+    let n = observations.len() as i64;
+    let rules = Rules {
+        not_finite: options.not_finite,
+        // SAFETY: reads a variable of this backend's transaction.
+        latest: unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }
+            .saturating_add(options.max_future),
+        known_metrics: options
+            .rejects_unknown_metrics
+            .then(|| known_metrics(restaurant, observations))
+            .transpose()?,
+    };
+    let judged = judge::judge(observations, &rules);
+    let taken = judged.values.len() as i64;
+    let (overtaken, rejected, reasons) = (judged.overtaken, judged.rejected, judged.reasons());
+    let (inserted, updated) = write(restaurant, judged, options)?;
+    let outcome = Outcome {
+        inserted,
+        updated,
+        unchanged: taken - inserted - updated + overtaken,
+        rejected,
+        reasons,
+    };
+    if let Some(batch) = options.batch_id {
+        remember(restaurant, batch, n, &outcome, options)?;
+    }
+    Ok(outcome)
+}
+
+fn known_metrics(restaurant: Uuid, observations: &[Observation]) -> PgResult<HashSet<String>> {
+    let named: HashSet<&str> = observations
+        .iter()
+        .filter_map(|observation| observation.metric_name.as_deref())
+        .collect();
+    let named: Vec<&str> = named.into_iter().collect();
+    let known = sql::select(KNOWN_METRICS, &[restaurant.into(), named.into()], |row| {
+        row.required::<String>(1)
+    })?;
+    Ok(known.into_iter().collect())
+}
+
+fn write(restaurant: Uuid, judged: Judged<'_>, options: &Checked) -> PgResult<(i64, i64)> {
+    if judged.values.is_empty() {
+        return Ok((0, 0));
+    }
+    let arguments: [DatumWithOid<'_>; 11] = [
+        restaurant.into(),
+        judged.metric_names.into(),
+        judged.sop_ids.into(),
+        judged.instants.into(),
+        judged.values.into(),
+        options.source.as_str().into(),
+        options.dimensions.clone().map(JsonB).into(),
+        options.unit.as_deref().into(),
+        options.quality_flag.as_deref().into(),
+        options.recorded_by.into(),
+        options.batch_id.into(),
+    ];
+    sql::modify(options.statement, &arguments, |row| {
+        Ok((row.required(1)?, row.required(2)?))
+    })?
+    .pop()
+    .ok_or_else(|| internal("an insertion did not say how many rows it wrote"))
+}
+
+fn remember(
+    restaurant: Uuid,
+    batch: Uuid,
+    n: i64,
+    outcome: &Outcome,
+    options: &Checked,
+) -> PgResult<()> {
+    let arguments: [DatumWithOid<'_>; 9] = [
+        restaurant.into(),
+        batch.into(),
+        options.source.as_str().into(),
+        n.into(),
+        outcome.inserted.into(),
+        outcome.updated.into(),
+        outcome.unchanged.into(),
+        outcome.rejected.into(),
+        JsonB(outcome.reasons.clone()).into(),
+    ];
+    sql::execute(REMEMBER_BATCH, &arguments).map(|_| ())
+}
