@@ -49,7 +49,7 @@ struct IngestOptions {
 
 /// The same, checked.
 struct Checked {
-    statement: &'static str,
+    replaces: bool,
     not_finite: NotFinite,
     max_future: i64,
     rejects_unknown_metrics: bool,
@@ -99,6 +99,11 @@ fn ingest_observations(
     sql::require_writable(c"ingest_observations()");
     let restaurant = tenancy::resolve(restaurant_id)?;
     tenancy::require(AccessLevel::Staff)?;
+    if options.replaces {
+        tenancy::require(AccessLevel::Analyst).map_err(|report| {
+            report.set_hint("Staff add readings: pass {\"on_conflict\": \"ignore\"}.")
+        })?;
+    }
     let earlier = options
         .batch_id
         .map(|batch| taken_before(restaurant, batch))
@@ -159,7 +164,7 @@ impl IngestOptions {
             ));
         }
         Ok(Checked {
-            statement: if replaces { REPLACE } else { KEEP },
+            replaces,
             not_finite: match not_finite {
                 0 => NotFinite::Reject,
                 1 => NotFinite::Null,
@@ -308,7 +313,8 @@ fn write(restaurant: Uuid, judged: Judged<'_>, options: &Checked) -> PgResult<(i
         options.recorded_by.into(),
         options.batch_id.into(),
     ];
-    sql::modify(options.statement, &arguments, |row| {
+    let statement = if options.replaces { REPLACE } else { KEEP };
+    sql::modify(statement, &arguments, |row| {
         Ok((row.required(1)?, row.required(2)?))
     })?
     .pop()
