@@ -142,7 +142,11 @@ impl IngestOptions {
                 "invalid options: max_future_minutes must be between 0 and {LONGEST_MAX_FUTURE_MINUTES}, not {max_future}"
             )));
         }
-        let replaces = choice("on_conflict", self.on_conflict.as_deref(), ["update", "ignore"])? == 0;
+        let replaces = choice(
+            "on_conflict",
+            self.on_conflict.as_deref(),
+            ["update", "ignore"],
+        )? == 0;
         let not_finite = choice(
             "not_finite",
             self.not_finite.as_deref(),
@@ -158,7 +162,11 @@ impl IngestOptions {
             self.quality_flag.as_deref(),
             ["good", "suspect", "bad", "imputed"],
         )?;
-        if self.dimensions.as_ref().is_some_and(|value| !value.is_object()) {
+        if self
+            .dimensions
+            .as_ref()
+            .is_some_and(|value| !value.is_object())
+        {
             return Err(invalid_parameter(
                 "invalid options: dimensions must be a JSON object",
             ));
@@ -185,16 +193,20 @@ impl IngestOptions {
 /// The place of the word among those that are known; 0, the usual one, where there is none.
 fn choice<const N: usize>(name: &str, word: Option<&str>, known: [&str; N]) -> PgResult<usize> {
     let Some(word) = word else { return Ok(0) };
-    known.iter().position(|known| *known == word).ok_or_else(|| {
-        invalid_parameter(format!("invalid options: unknown {name} \"{word}\""))
-            .set_hint(format!("Known are {}.", known.join(", ")))
-    })
+    known
+        .iter()
+        .position(|known| *known == word)
+        .ok_or_else(|| {
+            invalid_parameter(format!("invalid options: unknown {name} \"{word}\""))
+                .set_hint(format!("Known are {}.", known.join(", ")))
+        })
 }
 
 fn uuid(name: &str, text: Option<String>) -> PgResult<Option<Uuid>> {
     text.map(|text| {
-        tenancy::parse_uuid(&text)
-            .ok_or_else(|| invalid_parameter(format!("invalid options: {name} is no uuid: \"{text}\"")))
+        tenancy::parse_uuid(&text).ok_or_else(|| {
+            invalid_parameter(format!("invalid options: {name} is no uuid: \"{text}\""))
+        })
     })
     .transpose()
 }

@@ -29,14 +29,14 @@ const MAX_ATTEMPTS: i32 = 100;
 /// What `enqueue_job` accepts beside the job itself.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub(crate) struct Options {
     run_at: Option<String>,
     priority: i32,
-    unique_key: Option<String>,
+    pub(crate) unique_key: Option<String>,
     max_attempts: Option<i32>,
     depends_on: Vec<String>,
-    schedule_interval: Option<String>,
-    schedule_local_time: Option<String>,
+    pub(crate) schedule_interval: Option<String>,
+    pub(crate) schedule_local_time: Option<String>,
 }
 
 /// The tenant of jobs that work for all restaurants.
@@ -129,21 +129,39 @@ fn enqueue_job(
         tenancy::resolve(restaurant_id)?
     };
     kind.require_access()?;
+    enqueue(restaurant, kind.name, &parameters, &schedule).map(|(job, _)| job)
+}
+
+/// Puts a job for all restaurants into the queue; its id, and whether it was not there before.
+pub(crate) fn enqueue_standing(job_name: &str, options: Options) -> PgResult<(Uuid, bool)> {
+    let kind = kinds::find(job_name)?;
+    kind.require_access()?;
+    let parameters = kind.check(None)?;
+    enqueue(installation(), kind.name, &parameters, &options.check()?)
+}
+
+/// The job's id, and whether it is new: an unfinished one with the same key stands for it.
+fn enqueue(
+    restaurant: Uuid,
+    job_name: &str,
+    parameters: &Value,
+    schedule: &Schedule,
+) -> PgResult<(Uuid, bool)> {
     for _ in 0..ENQUEUE_ATTEMPTS {
-        if let Some(job) = insert(restaurant, kind.name, &parameters, &schedule)? {
-            return Ok(job);
+        if let Some(job) = insert(restaurant, job_name, parameters, schedule)? {
+            return Ok((job, true));
         }
         let twin = sql::modify(
             UNFINISHED,
             &[
                 restaurant.into(),
-                kind.name.into(),
+                job_name.into(),
                 schedule.unique_key.clone().into(),
             ],
             |row| row.required(1),
         )?;
         if let Some(job) = twin.into_iter().next() {
-            return Ok(job);
+            return Ok((job, false));
         }
     }
     Err(internal(

@@ -51,6 +51,7 @@ mod partitions;
 mod period;
 mod privacy;
 mod regclass;
+mod schedule;
 mod search_path;
 mod self_check;
 mod settings;

@@ -36,6 +36,8 @@ COMMENT ON FUNCTION sop_ml.time_bucket_local(interval, timestamptz, text) IS
 );
 
 fn bucket_width(width: Interval) -> PgResult<BucketWidth> {
-    BucketWidth::new(width.months(), width.days(), width.micros())
-        .map_err(|error| invalid_parameter(error.to_string()).set_hint("For example: '15 minutes', '6 hours', '1 day', '7 days', '3 months'."))
+    BucketWidth::new(width.months(), width.days(), width.micros()).map_err(|error| {
+        invalid_parameter(error.to_string())
+            .set_hint("For example: '15 minutes', '6 hours', '1 day', '7 days', '3 months'.")
+    })
 }
