@@ -30,4 +30,5 @@ pub mod hypothesis_tests;
 pub mod progress;
 pub mod severity;
 pub mod statistics;
+pub mod time_series;
 pub mod trend;

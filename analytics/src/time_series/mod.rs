@@ -1,0 +1,14 @@
+//! Time series as they are drawn and filled.
+//!
+//! [`downsample`] keeps the points that show a line's shape; [`gap_fill`] gives the empty buckets of a grid a value and says
+//! which ones it gave.
+//!
+//! Times are microseconds from any fixed origin.
+
+mod downsample;
+mod gap_fill;
+
+pub use downsample::{
+    Downsample, DownsampleError, DownsampleMethod, DownsampleOptions, downsample,
+};
+pub use gap_fill::{FillMethod, FilledBucket, GapFill, GapFillError, GapFillOptions, gap_fill};
