@@ -27,3 +27,40 @@ SELECT time_bucket_local('36 hours', now(), 'UTC');
 SELECT time_bucket_local('7 minutes', now(), 'UTC');
 SELECT time_bucket_local('1 day', '294276-12-31', 'UTC');
 SELECT time_bucket_local('1 day', now(), 'Mars/Olympus');
+
+-- Gaps: every bucket has a row, what was observed stays, fills are marked.
+SELECT m AS method, array_agg(value ORDER BY bucket) AS values, array_agg(is_filled::int ORDER BY bucket) AS filled
+FROM unnest('{none,locf,interpolate}'::text[]) AS m,
+     gap_fill('1 hour', '{2026-03-01 09:10+00,2026-03-01 09:50+00,2026-03-01 12:30+00}', '{1,3,8}', '2026-03-01 08:00+00',
+              '2026-03-01 14:00+00', method => m)
+GROUP BY m ORDER BY m;
+SELECT * FROM gap_fill('1 day', '{2026-03-28 12:00+00,2026-03-31 12:00+00}', '{5,8}', time_zone => 'Europe/Berlin', method => 'locf',
+                       options => '{"limit": 1}');
+SELECT array_agg(round(value::numeric, 6) ORDER BY bucket) AS seasonal, count(*) FILTER (WHERE is_filled) AS filled
+FROM (SELECT array_agg('2026-03-01 00:00+00'::timestamptz + i * interval '1 hour') AS t,
+             array_agg(CASE WHEN i NOT IN (9, 10) THEN 10 + i * 0.5 + (ARRAY[0, 4, -2])[1 + i % 3] END) AS v
+      FROM generate_series(0, 17) AS i) AS s,
+     gap_fill('1 hour', t, v, method => 'seasonal', options => '{"seasonality": 3}');
+SELECT count(*) AS nothing_observed FROM gap_fill('1 hour', '{}', '{}');
+SELECT array_agg(value) AS constant FROM gap_fill('1 hour', '{}', '{}', '2026-03-01 08:00+00', '2026-03-01 10:00+00', method => 'constant', options => '{"constant": 0}');
+SELECT gap_fill('1 hour', '{}', '{}', '2026-03-01 08:00+00', '2026-03-01 08:00+00');
+SELECT gap_fill('1 second', '{}', '{}', '2000-03-01 08:00+00', '2026-03-01 08:00+00');
+SELECT gap_fill('1 hour', '{2026-03-01 09:10+00}', '{1,2}');
+SELECT gap_fill('1 hour', '{2026-03-01 09:10+00}', '{1}', method => 'spline');
+SELECT gap_fill('1 hour', '{2026-03-01 09:10+00}', '{1}', method => 'seasonal');
+SELECT gap_fill('1 hour', '{NULL}', '{1}');
+SELECT gap_fill('1 hour', '{infinity}', '{1}');
+
+-- Points for a plot: the first, the last, and the spike.
+SELECT d.* FROM (SELECT array_agg('2026-03-01 00:00+00'::timestamptz + i * interval '1 minute') AS t,
+                        array_agg(CASE i WHEN 40 THEN 90 ELSE sin(i / 10.0) END) AS v FROM generate_series(1, 100) AS i) AS s,
+     downsample(t, v, 3) AS d;
+SELECT m AS method, count(*) AS points, max(value) AS spike
+FROM unnest('{lttb,min_max}'::text[]) AS m,
+     (SELECT array_agg('2026-03-01 00:00+00'::timestamptz + i * interval '1 minute') AS t,
+             array_agg(CASE i WHEN 4000 THEN 90 ELSE sin(i / 10.0) END) AS v FROM generate_series(1, 10000) AS i) AS s,
+     downsample(t, v, 500, m) GROUP BY m ORDER BY m;
+SELECT count(*) AS nothing FROM downsample('{}', '{}', 10);
+SELECT downsample('{2026-03-01 09:10+00}', '{1}', 2);
+SELECT downsample('{2026-03-01 09:10+00,2026-03-01 09:00+00,2026-03-01 09:20+00,2026-03-01 09:30+00}', '{1,2,3,4}', 3);
+SELECT downsample('{2026-03-01 09:10+00}', '{Infinity}', 3);
