@@ -89,8 +89,8 @@ fn gap_fill(
     let (Some(from), Some(to)) = (from, to) else {
         return Ok(TableIterator::empty());
     };
-    let budget = Budget::new(settings::max_state_bytes());
-    let grid = Grid::new(&clock, width, (from, to), &budget).map_err(from_analytics)?;
+    let mut budget = Budget::new(settings::max_state_bytes());
+    let grid = Grid::new(&clock, width, (from, to), &mut budget).map_err(from_analytics)?;
     let means = bucket_means(&grid, &times, &values).map_err(from_analytics)?;
     let filled = time_series::gap_fill(grid.starts(), &means, &plan).map_err(from_analytics)?;
     let rows = grid.starts().iter().zip(filled).map(|(start, bucket)| {
