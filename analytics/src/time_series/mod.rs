@@ -1,10 +1,11 @@
-//! Time series as they are drawn and filled.
+//! Time series as they are drawn, filled and put away.
 //!
-//! [`downsample`] keeps the points that show a line's shape; [`gap_fill`] gives the empty buckets of a grid a value and says
-//! which ones it gave.
+//! [`downsample`] keeps the points that show a line's shape, [`gap_fill`] gives the empty buckets of a grid a value and says
+//! which ones it gave, and [`archive`] packs rows into bundles that are small and notice any damage.
 //!
 //! Times are microseconds from any fixed origin.
 
+pub mod archive;
 mod downsample;
 mod gap_fill;
 
