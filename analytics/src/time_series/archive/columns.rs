@@ -6,6 +6,7 @@ use super::ArchiveError;
 use super::dictionary::Dictionary;
 use super::integers::{Input, unzigzag, varint_length, write_integers, zigzag};
 use super::values::{predecessors, read_values, write_values};
+use crate::budget::Budget;
 
 /// The bytes of a uuid.
 pub type Uuid = [u8; 16];
@@ -53,7 +54,7 @@ pub struct TimeSeriesColumns {
 }
 
 /// What a row takes in [`TimeSeriesColumns`], beside the distinct texts and uuids.
-pub const ROW_BYTES: usize = 64;
+pub(super) const ROW_BYTES: usize = 64;
 
 impl TimeSeriesColumns {
     /// No rows.
@@ -86,6 +87,21 @@ impl TimeSeriesColumns {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.observed_at.is_empty()
+    }
+
+    /// How much memory the rows take, distinct texts and uuids included, somewhat above the truth.
+    ///
+    /// Who collects rows under a bound compares it after each row; [`super::decode_time_series`] keeps to the same measure.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.len() * ROW_BYTES
+            + self.sop_id.entry_bytes()
+            + self.source.entry_bytes()
+            + self.dimensions.entry_bytes()
+            + self.unit.entry_bytes()
+            + self.quality_flag.entry_bytes()
+            + self.recorded_by.entry_bytes()
+            + self.batch_id.entry_bytes()
     }
 
     /// The row at a place, from 0.
@@ -132,8 +148,9 @@ impl TimeSeriesColumns {
         out
     }
 
-    pub(super) fn read(columns: &[u8], rows: usize) -> Result<Self, ArchiveError> {
-        let mut input = Input::new(columns);
+    pub(super) fn read(columns: &[u8], rows: usize, budget: Budget) -> Result<Self, ArchiveError> {
+        let mut input = Input::new(columns, budget);
+        input.charge(rows.saturating_mul(ROW_BYTES))?;
         let mut found = Self {
             sop_id: Dictionary::read_required(&mut input, rows)?,
             source: Dictionary::read_required(&mut input, rows)?,

@@ -13,12 +13,18 @@ use super::integers::{Input, write_repeated, write_varint};
 const NULL: u64 = 0;
 const NEW: u64 = 1;
 
+/// What a distinct value takes beside a text, in the list and in the table that finds it.
+const ENTRY_BYTES: usize = 128;
+
 /// A kind of value that a dictionary lists.
 pub(super) trait Entry: Eq + Hash + Clone + Borrow<Self::Key> {
     /// What it is looked up by.
     type Key: Eq + Hash + ?Sized;
 
     fn from_key(key: &Self::Key) -> Self;
+
+    /// The bytes that it takes elsewhere.
+    fn text_bytes(&self) -> usize;
 
     fn write(&self, out: &mut Vec<u8>);
 
@@ -30,6 +36,10 @@ impl Entry for [u8; 16] {
 
     fn from_key(key: &Self) -> Self {
         *key
+    }
+
+    fn text_bytes(&self) -> usize {
+        0
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -48,6 +58,10 @@ impl Entry for Arc<str> {
         Self::from(key)
     }
 
+    fn text_bytes(&self) -> usize {
+        self.len()
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
         write_varint(out, self.len() as u64);
         out.extend_from_slice(self.as_bytes());
@@ -55,6 +69,7 @@ impl Entry for Arc<str> {
 
     fn read(input: &mut Input<'_>) -> Result<Self, ArchiveError> {
         let length = input.count(usize::MAX)?;
+        input.charge(length)?;
         std::str::from_utf8(input.bytes(length)?)
             .map(Self::from)
             .map_err(|_| ArchiveError::Layout("a text is not UTF-8"))
@@ -69,6 +84,7 @@ pub(super) struct Dictionary<T: Entry> {
     places: HashMap<T, u32>,
     /// 0 is NULL; others are a place in the entries, from 1.
     rows: Vec<u32>,
+    text_bytes: usize,
 }
 
 impl<T: Entry> Default for Dictionary<T> {
@@ -77,6 +93,7 @@ impl<T: Entry> Default for Dictionary<T> {
             entries: Vec::new(),
             places: HashMap::new(),
             rows: Vec::new(),
+            text_bytes: 0,
         }
     }
 }
@@ -106,6 +123,7 @@ impl<T: Entry> Dictionary<T> {
     }
 
     fn add(&mut self, entry: T) -> u32 {
+        self.text_bytes += entry.text_bytes();
         self.entries.push(entry.clone());
         let place = self.entries.len() as u32;
         self.places.insert(entry, place);
@@ -118,6 +136,11 @@ impl<T: Entry> Dictionary<T> {
 
     pub(super) fn get(&self, row: usize) -> Option<&T> {
         self.entry(*self.rows.get(row)?)
+    }
+
+    /// The memory of the distinct values.
+    pub(super) const fn entry_bytes(&self) -> usize {
+        self.entries.len() * ENTRY_BYTES + self.text_bytes
     }
 
     /// Which distinct value each row has.
@@ -151,6 +174,7 @@ impl<T: Entry> Dictionary<T> {
         let mut dictionary = Self::default();
         // Each entry belongs to the row where it appeared.
         for at in 0..input.count(rows)? {
+            input.charge(ENTRY_BYTES)?;
             dictionary.add(T::read(input)?);
             if dictionary.places.len() != at + 1 {
                 return Err(ArchiveError::Layout("a value is listed twice"));

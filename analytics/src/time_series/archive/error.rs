@@ -1,6 +1,7 @@
 //! Why a bundle was not made or not read.
 
 use super::BundleKind;
+use crate::budget::BudgetExceeded;
 use crate::error::{Classify, ErrorKind};
 
 /// Why a bundle was not made or not read.
@@ -37,7 +38,7 @@ pub enum ArchiveError {
         /// What the bundle holds.
         found: BundleKind,
     },
-    /// More than the caller has room for.
+    /// A header that declares more than the caller has room for.
     #[error("the bundle needs {needed} bytes of memory, the limit is {limit}")]
     TooLarge {
         /// The size that the bundle declares.
@@ -45,6 +46,9 @@ pub enum ArchiveError {
         /// The caller's limit.
         limit: usize,
     },
+    /// Distinct texts and uuids for which there is no room beside the rows.
+    #[error(transparent)]
+    Budget(#[from] BudgetExceeded),
     /// The compressed part is not one, or not of the declared length.
     #[error("invalid bundle: {0}")]
     Compression(String),
@@ -66,6 +70,7 @@ impl Classify for ArchiveError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::TooLarge { .. } => ErrorKind::LimitExceeded,
+            Self::Budget(error) => error.kind(),
             Self::Record { .. } | Self::Kind { .. } => ErrorKind::InvalidParameter,
             _ => ErrorKind::InvalidBinary,
         }
@@ -76,6 +81,7 @@ impl Classify for ArchiveError {
             Self::Damaged | Self::Digest => {
                 Some("Restore the bundle from a backup; nothing of it was read.".to_owned())
             }
+            Self::Budget(error) => error.hint(),
             _ => None,
         }
     }

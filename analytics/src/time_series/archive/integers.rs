@@ -1,6 +1,7 @@
 //! Columns of integers as bytes, and the cursor that reads them back.
 
 use super::ArchiveError;
+use crate::budget::Budget;
 
 /// Small differences of either sign as small numbers: 0, -1, 1, -2 become 0, 1, 2, 3.
 pub(super) const fn zigzag(value: i64) -> u64 {
@@ -67,15 +68,23 @@ pub(super) fn write_repeated(out: &mut Vec<u8>, codes: &[u64]) {
     }
 }
 
-/// A cursor over uncompressed columns that never reads past the end.
+/// A cursor over uncompressed columns that never reads past the end, with a budget for what is made of them.
 #[derive(Debug)]
 pub(super) struct Input<'a> {
     rest: &'a [u8],
+    budget: Budget,
 }
 
 impl<'a> Input<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+    pub(super) const fn new(bytes: &'a [u8], budget: Budget) -> Self {
+        Self {
+            rest: bytes,
+            budget,
+        }
+    }
+
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), ArchiveError> {
+        Ok(self.budget.charge(bytes)?)
     }
 
     pub(super) fn bytes(&mut self, length: usize) -> Result<&'a [u8], ArchiveError> {
@@ -179,6 +188,10 @@ impl<'a> Input<'a> {
 mod tests {
     use super::*;
 
+    fn input(bytes: &[u8]) -> Input<'_> {
+        Input::new(bytes, Budget::new(0))
+    }
+
     #[test]
     fn numbers_come_back() {
         let numbers = [
@@ -196,7 +209,7 @@ mod tests {
             let mut out = Vec::new();
             write_varint(&mut out, number);
             assert_eq!(out.len(), varint_length(number), "{number}");
-            assert_eq!(Input::new(&out).varint(), Ok(number));
+            assert_eq!(input(&out).varint(), Ok(number));
             assert_eq!(zigzag(unzigzag(number)), number);
         }
         assert_eq!([0, -1, 1, -2, i64::MIN].map(zigzag), [0, 1, 2, 3, u64::MAX]);
@@ -205,7 +218,7 @@ mod tests {
     #[test]
     fn numbers_have_one_form() {
         for bytes in [&[0x80, 0x00][..], &[0xff; 10], &[0x80; 11], &[0x80], &[]] {
-            assert!(Input::new(bytes).varint().is_err(), "{bytes:?}");
+            assert!(input(bytes).varint().is_err(), "{bytes:?}");
         }
     }
 
@@ -223,7 +236,7 @@ mod tests {
             let mut out = Vec::new();
             write_integers(&mut out, &column);
             write_repeated(&mut out, &column);
-            let mut input = Input::new(&out);
+            let mut input = input(&out);
             assert_eq!(input.integers(column.len()).as_ref(), Ok(&column));
             assert_eq!(input.repeated(column.len()).as_ref(), Ok(&column));
             assert_eq!(input.close(), Ok(()));

@@ -54,9 +54,11 @@ mod records;
 mod values;
 
 pub use bundle::{BundleInfo, BundleKind, inspect};
-pub use columns::{ROW_BYTES, TimeSeriesColumns, TimeSeriesRow, Uuid};
+pub use columns::{TimeSeriesColumns, TimeSeriesRow, Uuid};
 pub use error::ArchiveError;
 pub use records::{decode_records, encode_records};
+
+use crate::budget::Budget;
 
 /// Packs rows of time series into a bundle.
 ///
@@ -98,8 +100,8 @@ pub fn encode_time_series(columns: &TimeSeriesColumns) -> Result<Vec<u8>, Archiv
 
 /// The rows of a bundle of time series, in the order in which they were packed.
 ///
-/// `max_bytes` bounds the uncompressed columns, and the decoded rows at [`ROW_BYTES`] each. While decoding, tables of about
-/// twice that are kept beside them.
+/// `max_bytes` bounds the uncompressed columns as well as [`TimeSeriesColumns::bytes`] of the answer. While decoding, columns,
+/// answer and the tables between them may together take four times as much.
 ///
 /// # Errors
 /// [`ArchiveError`] for bytes that are not an undamaged bundle of time series, or one that needs more memory.
@@ -107,8 +109,13 @@ pub fn decode_time_series(
     bundle: &[u8],
     max_bytes: usize,
 ) -> Result<TimeSeriesColumns, ArchiveError> {
-    let (rows, columns) = bundle::open(bundle, BundleKind::TimeSeries, ROW_BYTES, max_bytes)?;
-    TimeSeriesColumns::read(&columns, rows)
+    let (rows, columns) = bundle::open(
+        bundle,
+        BundleKind::TimeSeries,
+        columns::ROW_BYTES,
+        max_bytes,
+    )?;
+    TimeSeriesColumns::read(&columns, rows, Budget::new(max_bytes))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 use super::ArchiveError;
 use super::bundle::{BundleKind, open, seal};
 use super::integers::{Input, write_varint};
+use crate::budget::Budget;
 
 /// What a decoded record takes beside its text.
 const RECORD_BYTES: usize = 32;
@@ -49,7 +50,7 @@ pub fn encode_records(records: &[&str]) -> Result<Vec<u8>, ArchiveError> {
 /// [`ArchiveError`] for bytes that are not an undamaged bundle of records, or one that needs more memory.
 pub fn decode_records(bundle: &[u8], max_bytes: usize) -> Result<Vec<String>, ArchiveError> {
     let (rows, columns) = open(bundle, BundleKind::Records, RECORD_BYTES, max_bytes)?;
-    let mut input = Input::new(&columns);
+    let mut input = Input::new(&columns, Budget::new(max_bytes));
     let lengths: Vec<usize> = (0..rows)
         .map(|_| input.count(columns.len()))
         .collect::<Result<_, _>>()?;
@@ -118,6 +119,6 @@ mod tests {
         assert!(forged(1, b"\x02{}x").contains("follow"));
         assert!(forged(1, b"\x02[]").contains("JSON object"));
         assert!(forged(1, b"\x02{\xff").contains("UTF-8"));
-        assert!(forged(2, b"\x08\x02{\"a\":12}{}").contains("sorted"));
+        assert!(forged(2, b"\x02\x08{}{\"a\":12}").contains("sorted"));
     }
 }

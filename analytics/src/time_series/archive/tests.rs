@@ -17,7 +17,9 @@ fn rows(n: u8) -> TimeSeriesColumns {
             observed_at: i64::from(row) * 1_000_003,
             sop_id: [row % 2; 16],
             source: ["a", "b", ""][usize::from(row) % 3],
-            value: (row % 5 > 0).then_some(f64::from(row) / 8.0),
+            // Decimals for an even number of rows, bit patterns for an odd one.
+            value: (row % 5 > 0)
+                .then_some(f64::from(row) / if n.is_multiple_of(2) { 8.0 } else { 7.0 }),
             dimensions: (row % 4 > 0).then_some("{}"),
             unit: None,
             quality_flag: Some("good"),
