@@ -30,11 +30,11 @@ const MAX_ATTEMPTS: i32 = 100;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Options {
-    run_at: Option<String>,
-    priority: i32,
+    pub(crate) run_at: Option<String>,
+    pub(crate) priority: i32,
     pub(crate) unique_key: Option<String>,
-    max_attempts: Option<i32>,
-    depends_on: Vec<String>,
+    pub(crate) max_attempts: Option<i32>,
+    pub(crate) depends_on: Vec<String>,
     pub(crate) schedule_interval: Option<String>,
     pub(crate) schedule_local_time: Option<String>,
 }

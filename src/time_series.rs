@@ -44,6 +44,10 @@ fn time_bucket_local(
 }
 
 /// Readings in buckets of local time, and the buckets that have none.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "pgrx reads the SQL arguments from the signature"
+)]
 #[pg_extern(immutable, parallel_safe, cost = 1000)]
 fn gap_fill(
     width: Option<Interval>,
@@ -107,13 +111,7 @@ fn downsample(
     threshold: Option<i32>,
     method: default!(Option<&str>, "'lttb'"),
 ) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(observed_at, TimestampWithTimeZone),
-            name!(value, f64),
-        ),
-    >,
+    TableIterator<'static, (name!(observed_at, TimestampWithTimeZone), name!(value, f64))>,
     ErrorReport,
 > {
     let plan = DownsampleOptions {
@@ -155,10 +153,7 @@ fn bucket_width(width: Interval) -> PgResult<BucketWidth> {
 }
 
 /// Times of readings in microseconds since 2000.
-fn instants(
-    argument: &str,
-    array: Option<Array<'_, TimestampWithTimeZone>>,
-) -> PgResult<Vec<i64>> {
+fn instants(argument: &str, array: Option<Array<'_, TimestampWithTimeZone>>) -> PgResult<Vec<i64>> {
     let times = arrays::values(required(argument, array)?, argument)?;
     times
         .into_iter()

@@ -24,14 +24,16 @@ impl LocalClock for ServerClock {
         // SAFETY: the function takes a text and a timestamptz and returns a timestamp; all three are passed by value but
         // the text, which lives as long as this call.
         unsafe {
-            direct_function_call(pg_sys::timestamptz_zone, &[self.zone, Some(instant.into())])
+            pgrx::direct_function_call(pg_sys::timestamptz_zone, &[self.zone, Some(instant.into())])
         }
         .unwrap_or(instant)
     }
 
     fn to_instant(&self, local: i64) -> i64 {
         // SAFETY: as above, with a timestamp in and a timestamptz out.
-        unsafe { direct_function_call(pg_sys::timestamp_zone, &[self.zone, Some(local.into())]) }
-            .unwrap_or(local)
+        unsafe {
+            pgrx::direct_function_call(pg_sys::timestamp_zone, &[self.zone, Some(local.into())])
+        }
+        .unwrap_or(local)
     }
 }
