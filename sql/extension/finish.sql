@@ -27,13 +27,14 @@ BEGIN
         grantees := CASE
             WHEN member.name = 'self_check' THEN 'sop_ml_owner, sop_ml_operator'
             WHEN member.volatility = 's' THEN 'sop_ml_viewer, sop_ml_group_reader, sop_ml_operator'
+            WHEN member.name = 'ingest_observations' THEN 'sop_ml_staff, sop_ml_operator'
             WHEN member.name IN ('validate_ml_training_data_quality', 'calculate_model_drift_metrics',
                                  'detect_prediction_anomalies', 'register_dataset', 'raise_alert', 'enqueue_job')
                 THEN 'sop_ml_analyst, sop_ml_operator'
             WHEN member.name IN ('run_daily_ml_aggregation', 'aggregate_performance', 'compute_baselines',
                                  'acknowledge_alert', 'resolve_alert', 'cancel_job', 'set_privacy_preference')
                 THEN 'sop_ml_manager, sop_ml_operator'
-            WHEN member.name IN ('maintain_partitions', 'refresh_performance_summaries', 'claim_job', 'execute_job')
+            WHEN member.name IN ('maintain_partitions', 'refresh_performance_summaries', 'claim_job', 'execute_job', 'schedule_jobs')
                 THEN 'sop_ml_operator'
         END;
         IF grantees IS NOT NULL THEN
