@@ -52,6 +52,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
         "Time series (040)",
         &[
             "sop_time_series_data",
+            "sop_time_series_batches",
             "sop_time_series_patterns",
             "sop_time_series_forecasts",
             "sop_time_series_anomalies",
