@@ -268,7 +268,6 @@ fn taken_before(restaurant: Uuid, batch: Uuid) -> PgResult<Option<Outcome>> {
 }
 
 fn take(restaurant: Uuid, observations: &[Observation], options: &Checked) -> PgResult<Outcome> {
-    let n = observations.len() as i64;
     let rules = Rules {
         not_finite: options.not_finite,
         // SAFETY: reads a variable of this backend's transaction.
@@ -291,7 +290,7 @@ fn take(restaurant: Uuid, observations: &[Observation], options: &Checked) -> Pg
         reasons,
     };
     if let Some(batch) = options.batch_id {
-        remember(restaurant, batch, n, &outcome, options)?;
+        remember(restaurant, batch, &outcome, options)?;
     }
     Ok(outcome)
 }
@@ -333,18 +332,11 @@ fn write(restaurant: Uuid, judged: Judged<'_>, options: &Checked) -> PgResult<(i
     .ok_or_else(|| internal("an insertion did not say how many rows it wrote"))
 }
 
-fn remember(
-    restaurant: Uuid,
-    batch: Uuid,
-    n: i64,
-    outcome: &Outcome,
-    options: &Checked,
-) -> PgResult<()> {
-    let arguments: [DatumWithOid<'_>; 9] = [
+fn remember(restaurant: Uuid, batch: Uuid, outcome: &Outcome, options: &Checked) -> PgResult<()> {
+    let arguments: [DatumWithOid<'_>; 8] = [
         restaurant.into(),
         batch.into(),
         options.source.as_str().into(),
-        n.into(),
         outcome.inserted.into(),
         outcome.updated.into(),
         outcome.unchanged.into(),

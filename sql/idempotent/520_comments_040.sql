@@ -18,11 +18,11 @@ COMMENT ON TABLE sop_ml.sop_time_series_batches IS 'Batches that ingest_observat
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.restaurant_id IS 'Restaurant that the batch belongs to (tenant key).';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.batch_id IS 'Id that the sender chose; also in sop_time_series_data.batch_id.';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.source IS 'Where the values come from, as in sop_time_series_data.source.';
-COMMENT ON COLUMN sop_ml.sop_time_series_batches.n IS 'Observations in the batch.';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.inserted IS 'Observations that were new.';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.updated IS 'Observations that replaced a value.';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.unchanged IS 'Observations that were there already, or were overtaken by a later one with the same key in the batch.';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.rejected IS 'Observations that were not taken.';
+COMMENT ON COLUMN sop_ml.sop_time_series_batches.n IS 'Observations in the batch.';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.reasons IS 'Why: reason → {"n": how many, "first": positions of the first ten, from 1}.';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.ingested_by IS 'Database role that sent it.';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.ingested_at IS 'When it was taken.';

@@ -31,17 +31,17 @@ CREATE TABLE sop_ml.sop_time_series_batches (
     restaurant_id uuid NOT NULL,
     batch_id      uuid NOT NULL,
     source        text NOT NULL DEFAULT '',
-    n             bigint NOT NULL,
     inserted      bigint NOT NULL,
     updated       bigint NOT NULL,
     unchanged     bigint NOT NULL,
     rejected      bigint NOT NULL,
+    n             bigint GENERATED ALWAYS AS (inserted + updated + unchanged + rejected) STORED,
     reasons       jsonb NOT NULL DEFAULT '{}',
     ingested_by   text NOT NULL DEFAULT current_user,
     ingested_at   timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT sop_time_series_batches_pkey PRIMARY KEY (restaurant_id, batch_id),
     CONSTRAINT sop_time_series_batches_counts_check
-        CHECK (least(inserted, updated, unchanged, rejected) >= 0 AND n = inserted + updated + unchanged + rejected),
+        CHECK (least(inserted, updated, unchanged, rejected) >= 0),
     CONSTRAINT sop_time_series_batches_reasons_check CHECK (jsonb_typeof(reasons) = 'object')
 );
 CREATE INDEX sop_time_series_batches_ingested_idx ON sop_ml.sop_time_series_batches (restaurant_id, ingested_at);
