@@ -61,7 +61,7 @@ test-regress: install ## golden SQL, compared with tests/pg_regress/expected
 
 .PHONY: test-e2e
 test-e2e: install ## client-side tests against real servers: install, restore, tenants, documents, demo
-	@scripts/run-suite.sh e2e 1 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e --package sop-ml-demo
+	@scripts/run-suite.sh e2e 1 scripts/test-e2e.sh
 
 .PHONY: test-debian13
 test-debian13: ## the whole suite on Debian 13 with PostgreSQL 17, in a root folder that it makes (as root; docs/support.md)

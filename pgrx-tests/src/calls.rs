@@ -157,6 +157,7 @@ fn value(
         ("feature_names", "text[]") => {
             "'{completions:30d,completion_rate:7d,compliance_mean:30d}'".to_owned()
         }
+        ("group_labels", "text[]") => "'{a,b,a,b,a,b,a,b,a,b}'".to_owned(),
         (_, "text[]") => "'{one,two}'".to_owned(),
         ("relation", "regclass") => "'sop_ml.sop_user_interactions'".to_owned(),
         ("reference", "tstzrange") => format!("'[{from},{middle})'"),
@@ -181,6 +182,7 @@ fn value(
         (_, "double precision") if is_share => "0.9".to_owned(),
         ("denominator" | "reference_denominator", "double precision") => "10".to_owned(),
         (_, "double precision") => "2.5".to_owned(),
+        ("counts", "bigint[]") => "'{{8,2},{1,5}}'".to_owned(),
         ("p", "double precision[]") => "'{0.01,0.2,0.5}'".to_owned(),
         ("fractions", "double precision[]") => "'{0.1,0.5,0.9}'".to_owned(),
         (_, "double precision[]" | "bigint[]" | "integer[]") => {

@@ -137,7 +137,9 @@ impl OwnType {
             .enumerate()
             .map(|(at, (type_name, name))| match value {
                 Some(value) if at == 0 => value.to_owned(),
+                // What rows differ in; the same name may mean one word to a function.
                 _ => reasonable::argument(name, type_name)
+                    .filter(|_| at > 0)
                     .map(ToOwned::to_owned)
                     .or_else(|| values::series(type_name))
                     .unwrap_or_else(|| format!("NULL::{type_name}")),
