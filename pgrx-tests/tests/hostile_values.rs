@@ -89,7 +89,7 @@ fn every_routine_answers_or_raises_a_declared_error() {
                     small: figure(8, usize::MAX),
                     large: figure(1, usize::MAX),
                     per_option: figure(2, usize::MAX),
-                    combinations: figure(4, 300),
+                    combinations: figure(4, 60),
                 }
             } else {
                 SAMPLE
@@ -227,7 +227,7 @@ fn malformed_values_of_every_type_are_refused_or_harmless() {
             .batch_execute(&format!("CREATE TEMPORARY TABLE {table} (v {name})"))
             .unwrap();
         let mut sound = Vec::new();
-        for form in malformed::binary(&bytes, figure(400, 20_000), &mut random) {
+        for form in malformed::binary(&bytes, figure(400, 8_000), &mut random) {
             damaged += 1;
             let value = format!("{}::{name}", malformed::literal(&form));
             let cast = session.run(name, &format!("SELECT ({value})::text"), &mut record);
@@ -282,7 +282,7 @@ fn call_with(
     type_name: &str,
     values: &[String],
 ) {
-    let step = (values.len() / figure(30, 2_000)).max(1);
+    let step = (values.len() / figure(30, 400)).max(1);
     for routine in routines {
         let ordinary = routine.reasonable(own_types);
         for (at, argument) in routine.arguments.iter().enumerate() {
