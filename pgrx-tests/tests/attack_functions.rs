@@ -139,6 +139,7 @@ fn ordinary(argument: &str) -> Option<&'static str> {
         "entity" => "'sop'",
         "kind" => "'interactions'",
         "grain" => "'day'",
+        "time_zone" => "'Europe/Vienna'",
         "feature_names" => "NULL",
         _ => return None,
     })

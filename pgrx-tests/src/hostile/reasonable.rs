@@ -84,6 +84,8 @@ const REASONABLE: &[(&str, &str, &str)] = &[
     ("method", "text", "'holm'"),
     ("weight", "double precision", "2.5::float8"),
     ("grain", "text", "'day'"),
+    ("time_zone", "text", "'Europe/Berlin'"),
+    ("schedule", "text", "'* * * * *'"),
     ("observed", "bigint[]", "'{48,52,50}'::bigint[]"),
     ("expected", "double precision[]", "'{1,1,1}'::float8[]"),
     (
