@@ -157,6 +157,8 @@ fn value(
         ("feature_names", "text[]") => {
             "'{completions:30d,completion_rate:7d,compliance_mean:30d}'".to_owned()
         }
+        ("metric_names", "text[]") => "array_fill('metric'::text, ARRAY[10])".to_owned(),
+        ("sop_ids", "uuid[]") => "NULL".to_owned(),
         ("group_labels", "text[]") => "'{a,b,a,b,a,b,a,b,a,b}'".to_owned(),
         (_, "text[]") => "'{one,two}'".to_owned(),
         ("relation", "regclass") => "'sop_ml.sop_user_interactions'".to_owned(),
@@ -164,6 +166,9 @@ fn value(
         (_, "tstzrange") => format!("'[{middle},{to})'"),
         (_, "timestamp with time zone") if is_later => format!("'{to}'"),
         (_, "timestamp with time zone") => format!("'{from}'"),
+        ("observed_at", "timestamp with time zone[]") => format!(
+            "(SELECT array_agg('{from}'::timestamptz + i * interval '1 hour' ORDER BY i) FROM generate_series(1, 10) AS i)"
+        ),
         (_, "timestamp with time zone[]") => format!("'{{\"{to}\"}}'"),
         (_, "date") => format!("('{to}'::timestamptz - interval '1 day')"),
         (_, "interval") => "'7 days'".to_owned(),

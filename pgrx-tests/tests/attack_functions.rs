@@ -140,6 +140,8 @@ fn ordinary(argument: &str) -> Option<&'static str> {
         "kind" => "'interactions'",
         "grain" => "'day'",
         "time_zone" => "'Europe/Vienna'",
+        "source" => "'custom'",
+        "severity" => "'low'",
         "feature_names" => "NULL",
         _ => return None,
     })
