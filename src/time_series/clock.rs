@@ -21,6 +21,8 @@ impl ServerClock {
 
 impl LocalClock for ServerClock {
     fn to_local(&self, instant: i64) -> i64 {
+        // A grid asks once or twice for each of its buckets, which may be a million.
+        pgrx::check_for_interrupts!();
         // SAFETY: the function takes a text and a timestamptz and returns a timestamp; all three are passed by value but
         // the text, which lives as long as this call.
         unsafe {
