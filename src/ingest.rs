@@ -1,7 +1,5 @@
 //! Observations in: many at once, each judged, one statement for all that are taken.
 
-mod judge;
-
 use std::collections::HashSet;
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
@@ -10,10 +8,11 @@ use pgrx::prelude::*;
 use pgrx::{Array, Uuid};
 use serde::Deserialize;
 use serde_json::Value;
+use sop_analytics::ingest::{Judged, NotFinite, Observation, Rules, judge};
 
-use self::judge::{Judged, NotFinite, Observation, Rules};
 use crate::arguments::required;
-use crate::error::{PgResult, internal, invalid_parameter};
+use crate::error::{PgResult, from_analytics, internal, invalid_parameter};
+use crate::interrupts::Interrupts;
 use crate::jsonb::JsonB;
 use crate::tenancy::{self, AccessLevel};
 use crate::{arrays, options, sql};
@@ -244,8 +243,10 @@ fn observations(
         .zip(values)
         .map(|(((metric_name, sop), observed_at), value)| Observation {
             metric_name,
-            sop_id: sop.unwrap_or(Uuid::from_bytes([0; 16])),
-            observed_at,
+            sop_id: sop.map_or([0; 16], |sop| *sop.as_bytes()),
+            observed_at: observed_at
+                .filter(|at| !at.is_infinity() && !at.is_neg_infinity())
+                .map(TimestampWithTimeZone::into_inner),
             value,
         })
         .collect())
@@ -278,7 +279,7 @@ fn take(restaurant: Uuid, observations: &[Observation], options: &Checked) -> Pg
             .then(|| known_metrics(restaurant, observations))
             .transpose()?,
     };
-    let judged = judge::judge(observations, &rules);
+    let judged = judge(observations, &rules, &mut Interrupts).map_err(from_analytics)?;
     let taken = judged.values.len() as i64;
     let (overtaken, rejected, reasons) = (judged.overtaken, judged.rejected, judged.reasons());
     let (inserted, updated) = write(restaurant, judged, options)?;
@@ -311,11 +312,17 @@ fn write(restaurant: Uuid, judged: Judged<'_>, options: &Checked) -> PgResult<(i
     if judged.values.is_empty() {
         return Ok((0, 0));
     }
+    let sops: Vec<Uuid> = judged.sop_ids.into_iter().map(Uuid::from_bytes).collect();
+    let instants = judged
+        .instants
+        .into_iter()
+        .map(|at| TimestampWithTimeZone::try_from(at).map_err(|error| internal(error.to_string())))
+        .collect::<PgResult<Vec<_>>>()?;
     let arguments: [DatumWithOid<'_>; 11] = [
         restaurant.into(),
         judged.metric_names.into(),
-        judged.sop_ids.into(),
-        judged.instants.into(),
+        sops.into(),
+        instants.into(),
         judged.values.into(),
         options.source.as_str().into(),
         options.dimensions.clone().map(JsonB).into(),

@@ -27,6 +27,7 @@ pub mod drift;
 pub mod error;
 pub mod features;
 pub mod hypothesis_tests;
+pub mod ingest;
 pub mod progress;
 pub mod severity;
 pub mod statistics;

@@ -158,7 +158,7 @@ SELECT * FROM drift_metrics((SELECT profile_agg(1)), (SELECT profile_agg_text('a
 \echo :LAST_ERROR_SQLSTATE
 SELECT * FROM drift_metrics((SELECT profile_agg_text('a')), (SELECT profile_agg(1)));
 \echo :LAST_ERROR_SQLSTATE
-SELECT rollup(p) FROM (SELECT profile_agg(1) UNION ALL SELECT profile_agg_text('a')) AS q (p);
+SELECT rollup(p) FROM unnest(ARRAY[(SELECT profile_agg(1)), (SELECT profile_agg_text('a'))]) AS p;
 \echo :LAST_ERROR_SQLSTATE
 SELECT average(profile_agg_text('a'));
 \echo :LAST_ERROR_SQLSTATE

@@ -2,27 +2,33 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use pgrx::Uuid;
-use pgrx::datum::TimestampWithTimeZone;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// The longest name that the table takes, in characters.
-const LONGEST_METRIC_NAME: usize = 200;
+use crate::progress::{Interrupted, Progress};
+
+/// The longest name of a metric, in characters.
+pub const LONGEST_METRIC_NAME: usize = 200;
 /// Positions that a reason lists.
 const LISTED: usize = 10;
+/// Observations between two looks at whether the caller wants to stop.
+const POLL_EVERY: usize = 4096;
 
 /// One observation as the caller gave it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Observation {
-    pub(super) metric_name: Option<String>,
-    pub(super) sop_id: Uuid,
-    pub(super) observed_at: Option<TimestampWithTimeZone>,
-    pub(super) value: Option<f64>,
+pub struct Observation {
+    /// What was observed.
+    pub metric_name: Option<String>,
+    /// The procedure that it was observed of.
+    pub sop_id: [u8; 16],
+    /// When, in microseconds since 2000; `None` where it is NULL or infinite.
+    pub observed_at: Option<i64>,
+    /// The value; `None` for a reading that was due and is missing.
+    pub value: Option<f64>,
 }
 
 /// What to do with NaN and infinities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotFinite {
+pub enum NotFinite {
     /// Not taken.
     Reject,
     /// Taken as a reading that is missing.
@@ -32,25 +38,31 @@ pub(super) enum NotFinite {
 }
 
 /// The rules of a call.
-#[derive(Debug)]
-pub(super) struct Rules {
-    pub(super) not_finite: NotFinite,
-    /// Later instants (microseconds since 2000) are a wrong clock's.
-    pub(super) latest: i64,
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// What becomes of NaN and infinities.
+    pub not_finite: NotFinite,
+    /// Later instants (microseconds since 2000) are those of a wrong clock.
+    pub latest: i64,
     /// The metrics that may come; `None` for any.
-    pub(super) known_metrics: Option<HashSet<String>>,
+    pub known_metrics: Option<HashSet<String>>,
 }
 
 /// What is taken, by column and without a key twice, and what is not.
 #[derive(Debug, Default)]
-pub(super) struct Judged<'a> {
-    pub(super) metric_names: Vec<&'a str>,
-    pub(super) sop_ids: Vec<Uuid>,
-    pub(super) instants: Vec<TimestampWithTimeZone>,
-    pub(super) values: Vec<Option<f64>>,
+pub struct Judged<'a> {
+    /// The metric of each observation that is taken.
+    pub metric_names: Vec<&'a str>,
+    /// Its procedure.
+    pub sop_ids: Vec<[u8; 16]>,
+    /// Its instant.
+    pub instants: Vec<i64>,
+    /// Its value.
+    pub values: Vec<Option<f64>>,
     /// Observations that a later one with the same key overtook.
-    pub(super) overtaken: i64,
-    pub(super) rejected: i64,
+    pub overtaken: i64,
+    /// Observations that are not taken.
+    pub rejected: i64,
     reasons: BTreeMap<&'static str, Reason>,
 }
 
@@ -60,12 +72,38 @@ struct Reason {
     first: Vec<usize>,
 }
 
-/// Judges observations in the order of the caller's arrays.
-pub(super) fn judge<'a>(observations: &'a [Observation], rules: &Rules) -> Judged<'a> {
+/// Judges observations in the order of the caller's arrays; of several with one key (metric, procedure, instant) the last one
+/// counts.
+///
+/// # Errors
+/// [`Interrupted`] when the caller asks to stop.
+///
+/// # Example
+/// ```
+/// use sop_analytics::ingest::{NotFinite, Observation, Rules, judge};
+/// use sop_analytics::progress::Uninterruptible;
+///
+/// let rules = Rules { not_finite: NotFinite::Reject, latest: 100, known_metrics: None };
+/// let reading = |at, value| Observation {
+///     metric_name: Some("fridge".to_owned()), sop_id: [0; 16], observed_at: Some(at), value: Some(value),
+/// };
+/// let given = [reading(1, 4.0), reading(1, 4.2), reading(101, 4.0)];
+/// let judged = judge(&given, &rules, &mut Uninterruptible)?;
+/// assert_eq!(judged.values, [Some(4.2)]);
+/// assert_eq!((judged.overtaken, judged.rejected), (1, 1));
+/// # Ok::<(), sop_analytics::progress::Interrupted>(())
+/// ```
+pub fn judge<'a>(
+    observations: &'a [Observation],
+    rules: &Rules,
+    progress: &mut impl Progress,
+) -> Result<Judged<'a>, Interrupted> {
     let mut judged = Judged::default();
-    let mut places: HashMap<(&str, Uuid, i64), usize> = HashMap::new();
+    let mut places: HashMap<(&str, [u8; 16], i64), usize> = HashMap::new();
     for (position, observation) in observations.iter().enumerate() {
-        pgrx::check_for_interrupts!();
+        if position % POLL_EVERY == 0 {
+            progress.poll()?;
+        }
         let (metric_name, observed_at, value) = match rules.accept(observation) {
             Ok(accepted) => accepted,
             Err(reason) => {
@@ -73,7 +111,7 @@ pub(super) fn judge<'a>(observations: &'a [Observation], rules: &Rules) -> Judge
                 continue;
             }
         };
-        let key = (metric_name, observation.sop_id, observed_at.into_inner());
+        let key = (metric_name, observation.sop_id, observed_at);
         if let Some(place) = places.get(&key) {
             judged.overtaken += 1;
             if let Some(earlier) = judged.values.get_mut(*place) {
@@ -87,7 +125,7 @@ pub(super) fn judge<'a>(observations: &'a [Observation], rules: &Rules) -> Judge
         judged.values.push(value);
         places.insert(key, judged.values.len() - 1);
     }
-    judged
+    Ok(judged)
 }
 
 impl Rules {
@@ -95,17 +133,14 @@ impl Rules {
     fn accept<'a>(
         &self,
         observation: &'a Observation,
-    ) -> Result<(&'a str, TimestampWithTimeZone, Option<f64>), &'static str> {
+    ) -> Result<(&'a str, i64, Option<f64>), &'static str> {
         let metric_name = observation
             .metric_name
             .as_deref()
             .filter(|name| !name.is_empty() && name.chars().count() <= LONGEST_METRIC_NAME)
             .ok_or("metric_name")?;
-        let observed_at = observation
-            .observed_at
-            .filter(|at| !at.is_infinity() && !at.is_neg_infinity())
-            .ok_or("observed_at")?;
-        if observed_at.into_inner() > self.latest {
+        let observed_at = observation.observed_at.ok_or("observed_at")?;
+        if observed_at > self.latest {
             return Err("future");
         }
         if let Some(known) = &self.known_metrics
@@ -132,15 +167,16 @@ impl Judged<'_> {
         }
     }
 
-    /// Reason → how many, and the positions of the first.
-    pub(super) fn reasons(&self) -> Value {
+    /// Reason → how many, and the positions of the first ten, from 1.
+    #[must_use]
+    pub fn reasons(&self) -> Value {
         self.reasons
             .iter()
             .map(|(reason, found)| {
                 let found = json!({"n": found.n, "first": found.first});
                 ((*reason).to_owned(), found)
             })
-            .collect::<serde_json::Map<_, _>>()
+            .collect::<Map<_, _>>()
             .into()
     }
 }
@@ -148,14 +184,15 @@ impl Judged<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Uninterruptible;
 
     const NOW: i64 = 800_000_000_000_000;
 
     fn observation(name: &str, at: i64, value: f64) -> Observation {
         Observation {
             metric_name: Some(name.to_owned()),
-            sop_id: Uuid::from_bytes([7; 16]),
-            observed_at: TimestampWithTimeZone::try_from(at).ok(),
+            sop_id: [7; 16],
+            observed_at: Some(at),
             value: Some(value),
         }
     }
@@ -176,7 +213,7 @@ mod tests {
             observation("a", 1, 2.0),
             observation("a", 1, 3.0),
         ];
-        let judged = judge(&given, &rules(NotFinite::Reject));
+        let judged = judge(&given, &rules(NotFinite::Reject), &mut Uninterruptible).unwrap();
         assert_eq!(judged.metric_names, ["a", "b"]);
         assert_eq!(judged.values, [Some(3.0), Some(5.0)]);
         assert_eq!((judged.overtaken, judged.rejected), (2, 0));
@@ -193,13 +230,11 @@ mod tests {
         given.push(observation("a", 1, f64::NAN));
         given.push(observation("z", 1, 1.0));
         given.push(observation("a", NOW, 1.0));
-        let judged = judge(
-            &given,
-            &Rules {
-                known_metrics: Some(HashSet::from(["a".to_owned()])),
-                ..rules(NotFinite::Reject)
-            },
-        );
+        let rules = Rules {
+            known_metrics: Some(HashSet::from(["a".to_owned()])),
+            ..rules(NotFinite::Reject)
+        };
+        let judged = judge(&given, &rules, &mut Uninterruptible).unwrap();
         assert_eq!(judged.values, [Some(1.0)]);
         assert_eq!(judged.rejected, 16);
         assert_eq!(
@@ -214,10 +249,12 @@ mod tests {
     #[test]
     fn what_is_not_finite_can_be_missing_or_kept() {
         let given = [observation("a", 1, f64::INFINITY)];
-        assert_eq!(judge(&given, &rules(NotFinite::Null)).values, [None]);
-        assert_eq!(
-            judge(&given, &rules(NotFinite::Keep)).values,
-            [Some(f64::INFINITY)]
-        );
+        let values = |not_finite| {
+            judge(&given, &rules(not_finite), &mut Uninterruptible)
+                .unwrap()
+                .values
+        };
+        assert_eq!(values(NotFinite::Null), [None]);
+        assert_eq!(values(NotFinite::Keep), [Some(f64::INFINITY)]);
     }
 }
