@@ -44,7 +44,7 @@ export -f run_one
 require_postgres
 status=0
 for program in "${programs[@]}"; do rank "$program"; done | sort -s -n -k 1,1 | cut -d ' ' -f 2- | tr '\n' '\0' |
-    xargs -0 -n 1 -P "${SOP_ML_JOBS:-2}" bash -c 'run_one "$1" "$2"' run_one-with "$built" 2>&1 || status=1
+    xargs -0 -n 1 -P "${SOP_ML_JOBS:-2}" bash -c 'run_one "$2" "$1"' run-one "$built" 2>&1 || status=1
 scripts/cargo.sh test --doc "${packages[@]}" || status=1
 [ "$status" -eq 0 ] || say "error: some end-to-end tests failed"
 exit $status
