@@ -500,7 +500,7 @@ fn rows_by_parallel_plan(transaction: &mut Transaction<'_>) -> i64 {
         .batch_execute(
             "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0;
              SET LOCAL min_parallel_index_scan_size = 0; SET LOCAL parallel_leader_participation = off;
-             SELECT set_config(name, CASE WHEN name = 'force_parallel_mode' THEN 'on' ELSE 'regress' END, true)
+             SELECT set_config(name, 'on', true)
                FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query')",
         )
         .unwrap();

@@ -32,6 +32,15 @@ GRANT USAGE ON SCHEMA sop_ml_storage TO sop_ml_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA sop_ml, sop_ml_storage TO sop_ml_operator;
 GRANT EXECUTE ON FUNCTION sop_ml_storage.analyze_aggregates() TO sop_ml_operator;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA sop_ml, sop_ml_storage TO sop_ml_operator;
+-- From PostgreSQL 17 on a refresh asks for a right that the owner has like any other one, and that was taken back above.
+DO $maintain$
+BEGIN
+    IF current_setting('server_version_num')::int >= 170000 THEN
+        EXECUTE 'GRANT MAINTAIN ON sop_ml_storage.sop_daily_performance_summary, sop_ml_storage.sop_weekly_performance_trends'
+            ' TO sop_ml_operator';
+    END IF;
+END
+$maintain$;
 -- Partitions are reached through their table by everybody, so that those made now and those made later are alike.
 DO $partitions$
 DECLARE
