@@ -99,34 +99,49 @@ extension_sql!(
     r#"
 ALTER FUNCTION sop_ml.schedule_jobs(text) ROWS 3;
 COMMENT ON FUNCTION sop_ml.schedule_jobs(text) IS
-'Has pg_cron call run_jobs() (schedule in cron''s notation, every minute by default; NULL removes the entry) and queues the standing jobs, the nightly run at 03:00 local time and the weekly care of partitions, where they are not queued. May be repeated: what is as it should be stays unchanged. Where pg_cron lives in another database, or is not there, statement says what to run where. The entry runs as the caller: a superuser, or a login whose role setting is sop_ml_operator. Example: SELECT * FROM sop_ml.schedule_jobs();';
+'Has pg_cron call run_jobs() (schedule in cron''s notation, every minute by default; NULL removes the entry) and queues the standing jobs, the nightly run at 03:00 local time and the weekly care of partitions, where they are not queued. May be repeated: what is as it should be stays unchanged. Where pg_cron lives in another database, or is not there, statement says what to run where. The entry is made by superusers and runs as the one who made it; others are told the statement. Example: SELECT * FROM sop_ml.schedule_jobs();';
 "#,
     name = "comment_schedule",
     requires = [schedule_jobs]
 );
 
 fn scheduled(schedule: Option<&str>) -> PgResult<Scheduled> {
-    let scheduler = sql::select_one(SCHEDULER, &[], |row| {
-        Ok(Scheduler {
-            is_here: row.required(1)?,
-            home: row.get(2)?,
-            database: row.required(3)?,
-        })
-    })?
-    .ok_or_else(|| internal("the scheduler cannot be looked for"))?;
+    let scheduler = scheduler()?;
     let entry = format!("{ENTRY} {}", scheduler.database);
+    // SAFETY: looks up the current role inside a transaction.
+    let is_superuser = unsafe { pg_sys::superuser() };
     let (status, statement) = match (scheduler.is_here, scheduler.home) {
-        (true, _) => (registered(&entry, schedule)?.to_owned(), None),
+        (true, _) if is_superuser => (registered(&entry, schedule)?.to_owned(), None),
+        // An entry runs as the role that makes it, and sop_ml_operator cannot log in.
+        (true, _) => (
+            "run the statement as superuser".to_owned(),
+            Some(statement(&entry, schedule, &scheduler.database)?),
+        ),
         (false, Some(home)) => (
             format!("run the statement in database {home}"),
             Some(statement(&entry, schedule, &scheduler.database)?),
         ),
+        (false, None) if schedule.is_none() => ("absent".to_owned(), None),
         (false, None) => (
             "pg_cron is not loaded: have any scheduler run the statement every minute".to_owned(),
-            schedule.map(|_| format!("{COMMAND};")),
+            Some(format!("{COMMAND};")),
         ),
     };
     Ok(("run_jobs".to_owned(), status, statement))
+}
+
+/// Where pg_cron works from is for superusers to see; that operators are told harms nobody.
+fn scheduler() -> PgResult<Scheduler> {
+    tenancy::privileged(|| {
+        sql::select_one(SCHEDULER, &[], |row| {
+            Ok(Scheduler {
+                is_here: row.required(1)?,
+                home: row.get(2)?,
+                database: row.required(3)?,
+            })
+        })
+    })?
+    .ok_or_else(|| internal("the scheduler cannot be looked for"))
 }
 
 /// Brings the entry of pg_cron in this database to what it should be.

@@ -50,6 +50,9 @@ fn without_pg_cron_it_says_what_to_run_and_queues_what_always_runs() {
         ["unchanged", "unchanged"]
     );
     assert_eq!(standing_jobs(&database).len(), 2);
+    // Nothing to remove, and nothing left to run.
+    let removed = schedule(&database, "NULL");
+    assert_eq!((statuses(&removed), &removed[0].2), (vec!["absent"], &None));
     let mut client = database.superuser();
     for (statement, state) in [
         ("SELECT sop_ml.schedule_jobs('')", "22023"),
@@ -84,6 +87,19 @@ fn with_pg_cron_the_entry_is_kept_as_asked_and_fires() {
     );
     let home = cluster.database("home");
     home.run("CREATE EXTENSION sop_ml; CREATE EXTENSION pg_cron");
+    // An entry of sop_ml_operator's could not log in: it is told what a superuser has to run.
+    let mut operator = home.superuser();
+    operator.batch_execute("SET ROLE sop_ml_operator").unwrap();
+    let row = operator
+        .query_one(
+            "SELECT * FROM sop_ml.schedule_jobs() WHERE job_name = 'run_jobs'",
+            &[],
+        )
+        .unwrap();
+    assert_eq!(row.get::<_, &str>(1), "run the statement as superuser");
+    assert_eq!(home.count("SELECT count(*) FROM cron.job"), 0);
+    home.run(row.get(2));
+    assert_eq!(statuses(&schedule(&home, "NULL")), ["removed"]);
     assert_eq!(statuses(&schedule(&home, ""))[0], "scheduled");
     assert_eq!(statuses(&schedule(&home, ""))[0], "unchanged");
     assert_eq!(
