@@ -7,6 +7,8 @@ WITH written AS (
     SELECT $1, g.metric_name, g.sop_id, $6, g.observed_at, g.value, $7, $8, $9, $10, $11
     FROM ROWS FROM (unnest($2::text[]), unnest($3::uuid[]), unnest($4::timestamptz[]), unnest($5::float8[]))
         AS g (metric_name, sop_id, observed_at, value)
+    -- In one order for all: two calls with the same keys would wait for each other in a circle.
+    ORDER BY g.metric_name COLLATE "C", g.sop_id, g.observed_at
     ON CONFLICT DO NOTHING
     RETURNING 1
 )
