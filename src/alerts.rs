@@ -140,7 +140,7 @@ fn acknowledge_alert(
 ) -> PgResult<String> {
     let options: AcknowledgeOptions = options::parse(options)?;
     let alert = required("alert_id", alert_id)?;
-    let assigned_to = uuid("assigned_to", options.assigned_to.as_deref())?;
+    let assigned_to = options::uuid("assigned_to", options.assigned_to.as_deref())?;
     sql::require_writable(c"acknowledge_alert()");
     let restaurant = tenancy::resolve(restaurant_id)?;
     tenancy::require(AccessLevel::Manager)?;
@@ -198,17 +198,8 @@ fn one_of<'a>(name: &str, value: &'a str, allowed: &[&str]) -> PgResult<&'a str>
         .set_hint(format!("Known are {}.", allowed.join(", "))))
 }
 
-fn uuid(name: &str, text: Option<&str>) -> PgResult<Option<Uuid>> {
-    text.map(|text| {
-        tenancy::parse_uuid(text).ok_or_else(|| {
-            invalid_parameter(format!("invalid options: {name} is no uuid: \"{text}\""))
-        })
-    })
-    .transpose()
-}
-
 fn uuid_text(name: &str, text: Option<String>) -> PgResult<Option<String>> {
-    uuid(name, text.as_deref())?;
+    options::uuid(name, text.as_deref())?;
     Ok(text)
 }
 

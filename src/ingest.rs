@@ -7,7 +7,8 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{Array, Uuid};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use sop_analytics::budget::Budget;
 use sop_analytics::ingest::{Judged, NotFinite, Observation, Rules, judge};
 
 use crate::arguments::required;
@@ -15,7 +16,7 @@ use crate::error::{PgResult, from_analytics, internal, invalid_parameter};
 use crate::interrupts::Interrupts;
 use crate::jsonb::JsonB;
 use crate::tenancy::{self, AccessLevel};
-use crate::{arrays, options, sql};
+use crate::{arrays, options, settings, sql};
 
 const KEEP: &str = include_str!("../sql/queries/ingest_keep.sql");
 const REPLACE: &str = include_str!("../sql/queries/ingest_replace.sql");
@@ -28,35 +29,76 @@ const REMEMBER_BATCH: &str = include_str!("../sql/queries/ingest_remember_batch.
 const USUAL_MAX_FUTURE_MINUTES: f64 = 60.0;
 /// Ten years: beyond, the year is mistyped.
 const LONGEST_MAX_FUTURE_MINUTES: f64 = 3660.0 * 1440.0;
+/// What a reading takes until it is written: itself, its place among the keys, and its columns.
+const BYTES_PER_OBSERVATION: usize = 256;
 const MICROSECONDS_PER_MINUTE: f64 = 60_000_000.0;
 
 /// What `ingest_observations` accepts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct IngestOptions {
-    on_conflict: Option<String>,
-    not_finite: Option<String>,
+    on_conflict: OnConflict,
+    not_finite: NotFinite,
     max_future_minutes: Option<f64>,
-    unknown_metric: Option<String>,
+    unknown_metric: UnknownMetric,
     batch_id: Option<String>,
-    source: Option<String>,
-    dimensions: Option<Value>,
+    source: String,
+    dimensions: Option<Map<String, Value>>,
     unit: Option<String>,
-    quality_flag: Option<String>,
+    quality_flag: Option<QualityFlag>,
     recorded_by: Option<String>,
+}
+
+/// Who is right where a reading is there already.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnConflict {
+    #[default]
+    Update,
+    Ignore,
+}
+
+/// What becomes of metrics that the restaurant has no reading of yet.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum UnknownMetric {
+    #[default]
+    Accept,
+    Reject,
+}
+
+/// The verdicts that the table takes.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum QualityFlag {
+    Good,
+    Suspect,
+    Bad,
+    Imputed,
+}
+
+impl QualityFlag {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Suspect => "suspect",
+            Self::Bad => "bad",
+            Self::Imputed => "imputed",
+        }
+    }
 }
 
 /// The same, checked.
 struct Checked {
-    replaces: bool,
+    on_conflict: OnConflict,
     not_finite: NotFinite,
     max_future: i64,
-    rejects_unknown_metrics: bool,
+    unknown_metric: UnknownMetric,
     batch_id: Option<Uuid>,
     source: String,
-    dimensions: Option<Value>,
+    dimensions: Option<Map<String, Value>>,
     unit: Option<String>,
-    quality_flag: Option<String>,
+    quality_flag: Option<QualityFlag>,
     recorded_by: Option<Uuid>,
 }
 
@@ -98,7 +140,7 @@ fn ingest_observations(
     sql::require_writable(c"ingest_observations()");
     let restaurant = tenancy::resolve(restaurant_id)?;
     tenancy::require(AccessLevel::Staff)?;
-    if options.replaces {
+    if options.on_conflict == OnConflict::Update {
         tenancy::require(AccessLevel::Analyst).map_err(|report| {
             report.set_hint("Staff add readings: pass {\"on_conflict\": \"ignore\"}.")
         })?;
@@ -141,73 +183,19 @@ impl IngestOptions {
                 "invalid options: max_future_minutes must be between 0 and {LONGEST_MAX_FUTURE_MINUTES}, not {max_future}"
             )));
         }
-        let replaces = choice(
-            "on_conflict",
-            self.on_conflict.as_deref(),
-            ["update", "ignore"],
-        )? == 0;
-        let not_finite = choice(
-            "not_finite",
-            self.not_finite.as_deref(),
-            ["reject", "null", "keep"],
-        )?;
-        let unknown = choice(
-            "unknown_metric",
-            self.unknown_metric.as_deref(),
-            ["accept", "reject"],
-        )?;
-        choice(
-            "quality_flag",
-            self.quality_flag.as_deref(),
-            ["good", "suspect", "bad", "imputed"],
-        )?;
-        if self
-            .dimensions
-            .as_ref()
-            .is_some_and(|value| !value.is_object())
-        {
-            return Err(invalid_parameter(
-                "invalid options: dimensions must be a JSON object",
-            ));
-        }
         Ok(Checked {
-            replaces,
-            not_finite: match not_finite {
-                0 => NotFinite::Reject,
-                1 => NotFinite::Null,
-                _ => NotFinite::Keep,
-            },
+            on_conflict: self.on_conflict,
+            not_finite: self.not_finite,
             max_future: (max_future * MICROSECONDS_PER_MINUTE) as i64,
-            rejects_unknown_metrics: unknown == 1,
-            batch_id: uuid("batch_id", self.batch_id)?,
-            source: self.source.unwrap_or_default(),
+            unknown_metric: self.unknown_metric,
+            batch_id: options::uuid("batch_id", self.batch_id.as_deref())?,
+            source: self.source,
             dimensions: self.dimensions,
             unit: self.unit,
             quality_flag: self.quality_flag,
-            recorded_by: uuid("recorded_by", self.recorded_by)?,
+            recorded_by: options::uuid("recorded_by", self.recorded_by.as_deref())?,
         })
     }
-}
-
-/// The place of the word among those that are known; 0, the usual one, where there is none.
-fn choice<const N: usize>(name: &str, word: Option<&str>, known: [&str; N]) -> PgResult<usize> {
-    let Some(word) = word else { return Ok(0) };
-    known
-        .iter()
-        .position(|known| *known == word)
-        .ok_or_else(|| {
-            invalid_parameter(format!("invalid options: unknown {name} \"{word}\""))
-                .set_hint(format!("Known are {}.", known.join(", ")))
-        })
-}
-
-fn uuid(name: &str, text: Option<String>) -> PgResult<Option<Uuid>> {
-    text.map(|text| {
-        tenancy::parse_uuid(&text).ok_or_else(|| {
-            invalid_parameter(format!("invalid options: {name} is no uuid: \"{text}\""))
-        })
-    })
-    .transpose()
 }
 
 /// The arrays side by side.
@@ -217,7 +205,13 @@ fn observations(
     observed_at: Option<Array<'_, TimestampWithTimeZone>>,
     observed: Option<Array<'_, f64>>,
 ) -> PgResult<Vec<Observation>> {
-    let names = arrays::optional_values(required("metric_names", metric_names)?, "metric_names")?;
+    let metric_names = required("metric_names", metric_names)?;
+    Budget::new(settings::max_state_bytes())
+        .charge(metric_names.len().saturating_mul(BYTES_PER_OBSERVATION))
+        .map_err(|error| {
+            from_analytics(error).set_hint("Send fewer at a time, or raise sop_ml.max_state_mb.")
+        })?;
+    let names = arrays::optional_values(metric_names, "metric_names")?;
     let instants = arrays::optional_values(required("observed_at", observed_at)?, "observed_at")?;
     let values = arrays::optional_values(required("observed", observed)?, "observed")?;
     let sops = sop_ids
@@ -274,10 +268,10 @@ fn take(restaurant: Uuid, observations: &[Observation], options: &Checked) -> Pg
         // SAFETY: reads a variable of this backend's transaction.
         latest: unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }
             .saturating_add(options.max_future),
-        known_metrics: options
-            .rejects_unknown_metrics
-            .then(|| known_metrics(restaurant, observations))
-            .transpose()?,
+        known_metrics: match options.unknown_metric {
+            UnknownMetric::Accept => None,
+            UnknownMetric::Reject => Some(known_metrics(restaurant, observations)?),
+        },
     };
     let judged = judge(observations, &rules, &mut Interrupts).map_err(from_analytics)?;
     let taken = judged.values.len() as i64;
@@ -325,13 +319,20 @@ fn write(restaurant: Uuid, judged: Judged<'_>, options: &Checked) -> PgResult<(i
         instants.into(),
         judged.values.into(),
         options.source.as_str().into(),
-        options.dimensions.clone().map(JsonB).into(),
+        options
+            .dimensions
+            .clone()
+            .map(|object| JsonB(object.into()))
+            .into(),
         options.unit.as_deref().into(),
-        options.quality_flag.as_deref().into(),
+        options.quality_flag.map(QualityFlag::as_str).into(),
         options.recorded_by.into(),
         options.batch_id.into(),
     ];
-    let statement = if options.replaces { REPLACE } else { KEEP };
+    let statement = match options.on_conflict {
+        OnConflict::Update => REPLACE,
+        OnConflict::Ignore => KEEP,
+    };
     sql::modify(statement, &arguments, |row| {
         Ok((row.required(1)?, row.required(2)?))
     })?

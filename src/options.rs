@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{PgResult, invalid_parameter};
 use crate::jsonb::JsonB;
+use crate::tenancy;
 
 /// Reads options into a struct that derives `Deserialize` with `#[serde(default, deny_unknown_fields)]`.
 ///
@@ -18,6 +19,16 @@ pub(crate) fn parse<T: DeserializeOwned + Default>(options: Option<JsonB>) -> Pg
     }
     serde_json::from_value(value)
         .map_err(|error| invalid_parameter(format!("invalid options: {error}")))
+}
+
+/// Reads an option that is a uuid.
+pub(crate) fn uuid(name: &str, text: Option<&str>) -> PgResult<Option<pgrx::Uuid>> {
+    text.map(|text| {
+        tenancy::parse_uuid(text).ok_or_else(|| {
+            invalid_parameter(format!("invalid options: {name} is no uuid: \"{text}\""))
+        })
+    })
+    .transpose()
 }
 
 /// Reads an option that is a point in time; only a server text of one is accepted.

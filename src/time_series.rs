@@ -13,7 +13,8 @@ use sop_analytics::time_series::{self, DownsampleOptions, GapFillOptions, Grid, 
 
 use self::clock::ServerClock;
 use crate::arguments::required;
-use crate::error::{PgResult, from_analytics, internal, invalid_parameter};
+use crate::error::{PgResult, from_analytics, internal};
+use crate::interrupts::Interrupts;
 use crate::jsonb::JsonB;
 use crate::period::calendar_time;
 use crate::{arrays, options, settings};
@@ -95,8 +96,9 @@ fn gap_fill(
     };
     let mut budget = Budget::new(settings::max_state_bytes());
     let grid = Grid::new(&clock, width, (from, to), &mut budget).map_err(from_analytics)?;
-    let means = bucket_means(&grid, &times, &values).map_err(from_analytics)?;
-    let filled = time_series::gap_fill(grid.starts(), &means, &plan).map_err(from_analytics)?;
+    let means = bucket_means(&grid, &times, &values, &mut Interrupts).map_err(from_analytics)?;
+    let filled = time_series::gap_fill(grid.starts(), &means, &plan, &mut Interrupts)
+        .map_err(from_analytics)?;
     let rows = grid.starts().iter().zip(filled).map(|(start, bucket)| {
         timestamp(*start).map(|start| (start, bucket.value, bucket.is_filled))
     });
@@ -122,7 +124,8 @@ fn downsample(
     .map_err(from_analytics)?;
     let times = instants("observed_at", observed_at)?;
     let values = arrays::missing_as_nan(required("observed", observed)?, "observed")?;
-    let kept = time_series::downsample(&times, &values, &plan).map_err(from_analytics)?;
+    let kept =
+        time_series::downsample(&times, &values, &plan, &mut Interrupts).map_err(from_analytics)?;
     let rows = kept.into_iter().filter_map(|at| {
         let (time, value) = (times.get(at)?, values.get(at)?);
         Some(timestamp(*time).map(|time| (time, *value)))
@@ -146,10 +149,7 @@ COMMENT ON FUNCTION sop_ml.downsample(timestamptz[], float8[], int, text) IS
 );
 
 fn bucket_width(width: Interval) -> PgResult<BucketWidth> {
-    BucketWidth::new(width.months(), width.days(), width.micros()).map_err(|error| {
-        invalid_parameter(error.to_string())
-            .set_hint("For example: '15 minutes', '6 hours', '1 day', '7 days', '3 months'.")
-    })
+    BucketWidth::new(width.months(), width.days(), width.micros()).map_err(from_analytics)
 }
 
 /// Times of readings in microseconds since 2000.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::progress::{Interrupted, Progress};
@@ -27,9 +28,11 @@ pub struct Observation {
 }
 
 /// What to do with NaN and infinities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NotFinite {
     /// Not taken.
+    #[default]
     Reject,
     /// Taken as a reading that is missing.
     Null,

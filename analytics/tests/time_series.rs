@@ -11,8 +11,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use serde_json::Value;
+use sop_analytics::progress::{Interrupted, Progress, Uninterruptible};
 use sop_analytics::time_series::{
-    Downsample, DownsampleOptions, FilledBucket, GapFillOptions, downsample, gap_fill,
+    Downsample, DownsampleError, DownsampleOptions, FilledBucket, GapFillError, GapFillOptions,
+    downsample, gap_fill,
 };
 
 /// The same cases in every run.
@@ -61,8 +63,13 @@ fn selections_equal_those_of_lttb_and_lttbc() {
         let name = case["name"].as_str().unwrap();
         let values: Vec<f64> = optional(&case["values"]).into_iter().flatten().collect();
         let threshold = case["threshold"].as_i64().unwrap() as i32;
-        let kept =
-            downsample(&integers(&case["times"]), &values, &plan("lttb", threshold)).unwrap();
+        let kept = downsample(
+            &integers(&case["times"]),
+            &values,
+            &plan("lttb", threshold),
+            &mut Uninterruptible,
+        )
+        .unwrap();
         assert_eq!(kept, indexes(&case["lttbc"]), "{name}");
         all += 1;
         if !case["lttb"].is_null() {
@@ -153,7 +160,13 @@ fn options<'a>(method: &'a str, limit: Option<i32>) -> GapFillOptions<'a> {
 }
 
 fn fill(times: &[i64], values: &[Option<f64>], options: GapFillOptions<'_>) -> Vec<FilledBucket> {
-    gap_fill(times, values, &options.check().unwrap()).unwrap()
+    gap_fill(
+        times,
+        values,
+        &options.check().unwrap(),
+        &mut Uninterruptible,
+    )
+    .unwrap()
 }
 
 fn seen(value: Option<f64>) -> Option<f64> {
@@ -167,7 +180,7 @@ proptest! {
     fn the_kept_points_are_first_last_and_as_many_as_asked(
         (times, values) in points(), threshold in 3..60_i32,
     ) {
-        let kept = downsample(&times, &values, &plan("lttb", threshold)).unwrap();
+        let kept = downsample(&times, &values, &plan("lttb", threshold), &mut Uninterruptible).unwrap();
         let drawn: Vec<usize> = (0..values.len()).filter(|&at| !values[at].is_nan()).collect();
         prop_assert_eq!(kept.len(), drawn.len().min(threshold as usize));
         prop_assert_eq!(kept.first(), drawn.first());
@@ -179,7 +192,7 @@ proptest! {
 
     #[test]
     fn no_extreme_is_lost((times, values) in points(), threshold in 4..60_i32) {
-        let kept = downsample(&times, &values, &plan("min_max", threshold)).unwrap();
+        let kept = downsample(&times, &values, &plan("min_max", threshold), &mut Uninterruptible).unwrap();
         let drawn: Vec<usize> = (0..values.len()).filter(|&at| !values[at].is_nan()).collect();
         prop_assert!(kept.len() <= threshold as usize);
         prop_assert_eq!(kept.first(), drawn.first());
@@ -297,4 +310,42 @@ fn fills_equal_those_of_pandas() {
             compare(options("locf", limit.parse().ok()), expected);
         }
     }
+}
+
+/// Wants to stop after so many looks.
+struct StopAfter(usize);
+
+impl Progress for StopAfter {
+    fn poll(&mut self) -> Result<(), Interrupted> {
+        self.0 = self.0.checked_sub(1).ok_or(Interrupted)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn work_can_be_stopped_on_its_way() {
+    let times: Vec<i64> = (0..100_000).collect();
+    let values: Vec<f64> = times.iter().map(|&time| (time % 97) as f64).collect();
+    for method in ["lttb", "min_max"] {
+        // One bucket of nearly all points: asked within it.
+        let found = downsample(&times, &values, &plan(method, 4), &mut StopAfter(10));
+        assert_eq!(
+            found,
+            Err(DownsampleError::Interrupted(Interrupted)),
+            "{method}"
+        );
+    }
+    let observed: Vec<Option<f64>> = values.into_iter().map(Some).collect();
+    let options = GapFillOptions {
+        method: "seasonal",
+        seasonality: Some(7),
+        ..Default::default()
+    };
+    let found = gap_fill(
+        &times,
+        &observed,
+        &options.check().unwrap(),
+        &mut StopAfter(2),
+    );
+    assert_eq!(found, Err(GapFillError::Interrupted(Interrupted)));
 }

@@ -3,6 +3,7 @@
 use super::local_bucket::{BucketWidth, LocalClock};
 use crate::budget::{Budget, BudgetExceeded};
 use crate::error::{Classify, ErrorKind};
+use crate::progress::{Interrupted, Progress};
 
 /// Buckets of local time, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,9 @@ pub enum GridError {
     /// More buckets than fit in memory.
     #[error(transparent)]
     TooMany(#[from] BudgetExceeded),
+    /// The caller asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The span ends before it begins.
     #[error("from_time must be before to_time")]
     Empty,
@@ -34,6 +38,7 @@ impl Classify for GridError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::TooMany(error) => error.kind(),
+            Self::Interrupted(error) => error.kind(),
             _ => ErrorKind::InvalidParameter,
         }
     }
@@ -45,6 +50,9 @@ impl Classify for GridError {
         }
     }
 }
+
+/// Readings between two looks at whether the caller wants to stop.
+const POLL_EVERY: usize = 4096;
 
 /// What a bucket takes until it is answered: its start, its mean, its count, and the answer's row.
 const BYTES_PER_BUCKET: usize = 64;
@@ -93,11 +101,12 @@ impl Grid {
 /// observation by observation (Welford), so that it lies within their range whatever their size.
 ///
 /// # Errors
-/// [`GridError::LengthMismatch`].
+/// [`GridError::LengthMismatch`]; [`GridError::Interrupted`] when the caller asks to stop.
 pub fn bucket_means(
     grid: &Grid,
     times: &[i64],
     values: &[f64],
+    progress: &mut impl Progress,
 ) -> Result<Vec<Option<f64>>, GridError> {
     if times.len() != values.len() {
         return Err(GridError::LengthMismatch {
@@ -106,7 +115,10 @@ pub fn bucket_means(
         });
     }
     let mut means = vec![(0.0, 0.0); grid.starts.len()];
-    for (at, value) in times.iter().zip(values) {
+    for (position, (at, value)) in times.iter().zip(values).enumerate() {
+        if position % POLL_EVERY == 0 {
+            progress.poll()?;
+        }
         if value.is_nan() {
             continue;
         }
@@ -125,6 +137,7 @@ pub fn bucket_means(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Uninterruptible;
 
     struct Utc;
 
@@ -165,13 +178,13 @@ mod tests {
         let times = [HOUR + 5, 3, HOUR, -1, 3 * HOUR, HOUR + 1];
         let values = [8.0, 1.0, 4.0, 99.0, 99.0, f64::NAN];
         assert_eq!(
-            bucket_means(&grid, &times, &values).unwrap(),
+            bucket_means(&grid, &times, &values, &mut Uninterruptible).unwrap(),
             [Some(1.0), Some(6.0), None]
         );
         assert_eq!(
-            bucket_means(&grid, &[1, 2], &[f64::MAX, f64::MIN]).unwrap(),
+            bucket_means(&grid, &[1, 2], &[f64::MAX, f64::MIN], &mut Uninterruptible).unwrap(),
             [Some(0.0), None, None]
         );
-        assert!(bucket_means(&grid, &[1], &[]).is_err());
+        assert!(bucket_means(&grid, &[1], &[], &mut Uninterruptible).is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! Buckets of local time: days, weeks and months as the clocks on the wall of a place tell them.
 
 use chrono::{Datelike, Months, NaiveDate};
-use thiserror::Error;
+
+use crate::error::{Classify, ErrorKind};
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
@@ -31,7 +32,7 @@ pub enum BucketWidth {
 }
 
 /// Why a width has no buckets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BucketWidthError {
     /// Nothing, or less.
     #[error("width must be longer than nothing")]
@@ -45,6 +46,16 @@ pub enum BucketWidthError {
     /// Buckets begin anew every day.
     #[error("a width of less than a day must divide the day")]
     DoesNotDivideDay,
+}
+
+impl Classify for BucketWidthError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::InvalidParameter
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("For example: '15 minutes', '6 hours', '1 day', '7 days', '3 months'.".to_owned())
+    }
 }
 
 impl BucketWidth {

@@ -4,6 +4,11 @@ mod options;
 
 pub use options::{Downsample, DownsampleError, DownsampleMethod, DownsampleOptions};
 
+use crate::progress::{Interrupted, Progress};
+
+/// Points between two looks at whether the caller wants to stop.
+const POLL_EVERY: usize = 4096;
+
 /// The indexes of the points to draw, ascending, at most as many as the threshold.
 ///
 /// A point whose value is NaN has no place in the picture: the answer is that of the series without such points. Of the
@@ -20,21 +25,24 @@ pub use options::{Downsample, DownsampleError, DownsampleMethod, DownsampleOptio
 ///
 /// # Errors
 /// [`DownsampleError::LengthMismatch`]; [`DownsampleError::Unsorted`] for a time before the one that precedes it;
-/// [`DownsampleError::Infinite`].
+/// [`DownsampleError::Infinite`]; [`DownsampleError::Interrupted`] when the caller asks to stop.
 ///
 /// # Example
 /// ```
+/// use sop_analytics::progress::Uninterruptible;
 /// use sop_analytics::time_series::{DownsampleOptions, downsample};
 ///
 /// let plan = DownsampleOptions { method: "lttb", threshold: 3 }.check()?;
 /// let values = [4.0, 4.1, 9.5, 4.0, 4.2, 4.1];
-/// assert_eq!(downsample(&[0, 60, 120, 180, 240, 300], &values, &plan)?, [0, 2, 5]);
+/// let kept = downsample(&[0, 60, 120, 180, 240, 300], &values, &plan, &mut Uninterruptible)?;
+/// assert_eq!(kept, [0, 2, 5]);
 /// # Ok::<(), sop_analytics::time_series::DownsampleError>(())
 /// ```
 pub fn downsample(
     times: &[i64],
     values: &[f64],
     plan: &Downsample,
+    progress: &mut impl Progress,
 ) -> Result<Vec<usize>, DownsampleError> {
     check_points(times, values)?;
     let drawn = Points::new(times, values);
@@ -53,8 +61,10 @@ pub fn downsample(
     };
     kept.push(first.index);
     match plan.method {
-        DownsampleMethod::Lttb => largest_triangles(first, points.clone(), buckets, &mut kept),
-        DownsampleMethod::MinMax => extremes(&mut points, buckets, &mut kept),
+        DownsampleMethod::Lttb => {
+            largest_triangles(first, points.clone(), buckets, &mut kept, progress)?;
+        }
+        DownsampleMethod::MinMax => extremes(&mut points, buckets, &mut kept, progress)?,
     }
     kept.extend(drawn.last_index());
     Ok(kept)
@@ -149,7 +159,8 @@ fn largest_triangles(
     mut points: Points<'_>,
     buckets: Buckets,
     kept: &mut Vec<usize>,
-) {
+    progress: &mut impl Progress,
+) -> Result<(), Interrupted> {
     let mut before = first;
     let mut ahead = points.clone();
     let mut sizes = buckets.sizes();
@@ -157,10 +168,11 @@ fn largest_triangles(
         ahead.next();
     }
     for (size, next_size) in buckets.sizes().zip(sizes.chain(std::iter::once(1))) {
-        let next = mean(ahead.by_ref().take(next_size));
+        let next = mean(ahead.by_ref().take(next_size), progress)?;
         let mut largest = f64::NEG_INFINITY;
         let mut best = None;
-        for point in points.by_ref().take(size) {
+        for (position, point) in points.by_ref().take(size).enumerate() {
+            poll_at(position, progress)?;
             let area = twice_the_area(before, point, next);
             if best.is_none() || area > largest {
                 largest = area;
@@ -172,31 +184,49 @@ fn largest_triangles(
             before = point;
         }
     }
+    Ok(())
+}
+
+fn poll_at(position: usize, progress: &mut impl Progress) -> Result<(), Interrupted> {
+    if position % POLL_EVERY == 0 {
+        progress.poll()?;
+    }
+    Ok(())
 }
 
 /// The mean of a bucket, which is not empty.
-fn mean(points: impl Iterator<Item = Point>) -> (f64, f64) {
+fn mean(
+    points: impl Iterator<Item = Point>,
+    progress: &mut impl Progress,
+) -> Result<(f64, f64), Interrupted> {
     let (mut n, mut x, mut y) = (0.0, 0.0, 0.0);
-    for point in points {
+    for (position, point) in points.enumerate() {
+        poll_at(position, progress)?;
         n += 1.0;
         x += point.x;
         y += point.y;
     }
-    (x / n, y / n)
+    Ok((x / n, y / n))
 }
 
 fn twice_the_area(a: Point, b: Point, c: (f64, f64)) -> f64 {
     ((a.x - c.0) * (b.y - a.y) - (a.x - b.x) * (c.1 - a.y)).abs()
 }
 
-fn extremes(points: &mut Points<'_>, buckets: Buckets, kept: &mut Vec<usize>) {
+fn extremes(
+    points: &mut Points<'_>,
+    buckets: Buckets,
+    kept: &mut Vec<usize>,
+    progress: &mut impl Progress,
+) -> Result<(), Interrupted> {
     for size in buckets.sizes() {
         let mut bucket = points.by_ref().take(size);
         let Some(first) = bucket.next() else {
             continue;
         };
         let (mut low, mut high) = (first, first);
-        for point in bucket {
+        for (position, point) in bucket.enumerate() {
+            poll_at(position, progress)?;
             if point.y < low.y {
                 low = point;
             }
@@ -209,6 +239,7 @@ fn extremes(points: &mut Points<'_>, buckets: Buckets, kept: &mut Vec<usize>) {
             kept.push(low.index.max(high.index));
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! How many points are kept, and which.
 
 use crate::error::{Classify, ErrorKind};
+use crate::progress::Interrupted;
 
 /// Why points were not selected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +19,9 @@ pub enum DownsampleError {
         /// What was given.
         value: i32,
     },
+    /// The caller asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// Times and values do not pair up.
     #[error("{times} times for {values} values")]
     LengthMismatch {
@@ -42,7 +46,10 @@ pub enum DownsampleError {
 
 impl Classify for DownsampleError {
     fn kind(&self) -> ErrorKind {
-        ErrorKind::InvalidParameter
+        match self {
+            Self::Interrupted(error) => error.kind(),
+            _ => ErrorKind::InvalidParameter,
+        }
     }
 
     fn hint(&self) -> Option<String> {

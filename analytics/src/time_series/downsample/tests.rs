@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::Classify;
+use crate::progress::Uninterruptible;
 
 fn plan(method: &str, threshold: i32) -> Downsample {
     DownsampleOptions { method, threshold }.check().unwrap()
@@ -40,7 +41,9 @@ fn parameters_are_checked() {
 #[test]
 fn points_are_checked() {
     let plan = plan("lttb", 3);
-    let refused = |times: &[i64], values: &[f64]| downsample(times, values, &plan).unwrap_err();
+    let refused = |times: &[i64], values: &[f64]| {
+        downsample(times, values, &plan, &mut Uninterruptible).unwrap_err()
+    };
     assert_eq!(
         refused(&[1, 2], &[1.0]),
         DownsampleError::LengthMismatch {
@@ -66,11 +69,21 @@ fn points_are_checked() {
 #[test]
 fn an_example_by_hand() {
     let values = [0.0, 1.0, 5.0, 0.0, 4.0, 0.0];
-    let kept = downsample(&times(6), &values, &plan("lttb", 4));
+    let kept = downsample(&times(6), &values, &plan("lttb", 4), &mut Uninterruptible);
     assert_eq!(kept, Ok(vec![0, 2, 3, 5]));
-    let kept = downsample(&times(6), &values, &plan("min_max", 4));
+    let kept = downsample(
+        &times(6),
+        &values,
+        &plan("min_max", 4),
+        &mut Uninterruptible,
+    );
     assert_eq!(kept, Ok(vec![0, 2, 3, 5]));
-    let kept = downsample(&times(6), &values, &plan("min_max", 6));
+    let kept = downsample(
+        &times(6),
+        &values,
+        &plan("min_max", 6),
+        &mut Uninterruptible,
+    );
     assert_eq!(kept, Ok(vec![0, 1, 2, 3, 4, 5]));
 }
 
@@ -79,23 +92,38 @@ fn few_points_are_all_kept() {
     for n in 0..=4 {
         let values = vec![1.0; n];
         for method in ["lttb", "min_max"] {
-            let kept = downsample(&times(n), &values, &plan(method, 4));
+            let kept = downsample(&times(n), &values, &plan(method, 4), &mut Uninterruptible);
             assert_eq!(kept, Ok((0..n).collect()));
         }
     }
     assert_eq!(
-        downsample(&times(3), &[f64::NAN; 3], &plan("lttb", 3)),
+        downsample(
+            &times(3),
+            &[f64::NAN; 3],
+            &plan("lttb", 3),
+            &mut Uninterruptible
+        ),
         Ok(vec![])
     );
 }
 
 #[test]
 fn a_constant_gives_the_first_of_each_bucket() {
-    let kept = downsample(&times(8), &[2.0; 8], &plan("lttb", 5));
+    let kept = downsample(&times(8), &[2.0; 8], &plan("lttb", 5), &mut Uninterruptible);
     assert_eq!(kept, Ok(vec![0, 1, 3, 5, 7]));
-    let kept = downsample(&times(8), &[2.0; 8], &plan("min_max", 8));
+    let kept = downsample(
+        &times(8),
+        &[2.0; 8],
+        &plan("min_max", 8),
+        &mut Uninterruptible,
+    );
     assert_eq!(kept, Ok((0..8).collect()));
-    let kept = downsample(&[7; 8], &[2.0; 8], &plan("min_max", 4));
+    let kept = downsample(
+        &[7; 8],
+        &[2.0; 8],
+        &plan("min_max", 4),
+        &mut Uninterruptible,
+    );
     assert_eq!(kept, Ok(vec![0, 1, 7]));
 }
 
@@ -112,6 +140,6 @@ fn the_largest_numbers_do_not_disturb_the_count() {
         f64::MAX,
         0.0,
     ];
-    let kept = downsample(&times, &values, &plan("lttb", 5)).unwrap();
+    let kept = downsample(&times, &values, &plan("lttb", 5), &mut Uninterruptible).unwrap();
     assert_eq!(kept.len(), 5);
 }

@@ -5,6 +5,7 @@ mod seasonal;
 
 pub use options::{FillMethod, GapFill, GapFillError, GapFillOptions};
 
+use crate::progress::Progress;
 use options::Source;
 
 /// A bucket after filling.
@@ -37,19 +38,21 @@ pub struct FilledBucket {
 /// Filling what is filled changes nothing, but for what a limit (or a season not yet known) left empty: to a second call
 /// fills are observations.
 ///
-/// Linear in the number of buckets, times the logarithm for the medians.
+/// Linear in the number of buckets.
 ///
 /// # Errors
 /// [`GapFillError::LengthMismatch`]; [`GapFillError::Unsorted`] unless each bucket starts after the one before;
 /// [`GapFillError::Infinite`] for an infinite observation and a method that draws lines; [`GapFillError::OutOfRange`] where a
-/// seasonal fill exceeds the doubles.
+/// seasonal fill exceeds the doubles; [`GapFillError::Interrupted`] when the caller asks to stop.
 ///
 /// # Example
 /// ```
+/// use sop_analytics::progress::Uninterruptible;
 /// use sop_analytics::time_series::{GapFillOptions, gap_fill};
 ///
 /// let plan = GapFillOptions { method: "interpolate", ..Default::default() }.check()?;
-/// let filled = gap_fill(&[0, 60, 120], &[Some(4.0), None, Some(5.0)], &plan)?;
+/// let observed = [Some(4.0), None, Some(5.0)];
+/// let filled = gap_fill(&[0, 60, 120], &observed, &plan, &mut Uninterruptible)?;
 /// assert_eq!(filled[1].value, Some(4.5));
 /// assert!(filled[1].is_filled);
 /// # Ok::<(), sop_analytics::time_series::GapFillError>(())
@@ -58,7 +61,9 @@ pub fn gap_fill(
     times: &[i64],
     values: &[Option<f64>],
     plan: &GapFill,
+    progress: &mut impl Progress,
 ) -> Result<Vec<FilledBucket>, GapFillError> {
+    progress.poll()?;
     check_grid(times, values)?;
     let observed: Vec<f64> = values
         .iter()
@@ -77,7 +82,7 @@ pub fn gap_fill(
         }
         Source::Seasonal { limit, seasonality } => {
             check_finite(&observed)?;
-            let fills = seasonal::seasonal(times, &observed, seasonality)?;
+            let fills = seasonal::seasonal(times, &observed, seasonality, progress)?;
             limited(&observed, limit, fills)
         }
     };

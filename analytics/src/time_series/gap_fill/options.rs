@@ -1,6 +1,7 @@
 //! How the empty buckets of a grid are filled.
 
 use crate::error::{Classify, ErrorKind};
+use crate::progress::Interrupted;
 
 /// Why buckets were not filled.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -51,6 +52,9 @@ pub enum GapFillError {
         /// Its position, from 1.
         position: usize,
     },
+    /// The caller asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// A season that no finite numbers describe.
     #[error("a seasonal fill is out of range")]
     OutOfRange,
@@ -60,6 +64,7 @@ impl Classify for GapFillError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::OutOfRange => ErrorKind::OutOfRange,
+            Self::Interrupted(error) => error.kind(),
             _ => ErrorKind::InvalidParameter,
         }
     }

@@ -1,5 +1,7 @@
 //! Fills that know the season.
 
+use crate::progress::Progress;
+
 use super::{GapFillError, Neighbours, interpolated, neighbours, on_line};
 
 /// What is usual in a season, learned from the observations.
@@ -15,9 +17,12 @@ pub(super) fn seasonal(
     times: &[i64],
     observed: &[f64],
     length: usize,
+    progress: &mut impl Progress,
 ) -> Result<Vec<Option<f64>>, GapFillError> {
     let shares = shares_of_grid(times);
+    progress.poll()?;
     let season = Season::learn(&shares, observed, length)?;
+    progress.poll()?;
     let pattern: Vec<f64> = shares
         .iter()
         .zip(season.usual.iter().cycle())
@@ -29,6 +34,7 @@ pub(super) fn seasonal(
         .map(|(value, usual)| value - usual)
         .collect();
     let plain = interpolated(times, observed);
+    progress.poll()?;
     neighbours(&levels)
         .into_iter()
         .zip(pattern)
@@ -110,11 +116,16 @@ fn slopes(points: &[(f64, f64)]) -> impl Iterator<Item = f64> {
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let upper = *values.get(values.len() / 2)?;
-    if values.len() % 2 == 1 {
+    let middle = values.len() / 2;
+    if middle >= values.len() {
+        return None;
+    }
+    let is_odd = values.len() % 2 == 1;
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    if is_odd {
         return Some(upper);
     }
-    let lower = *values.get(values.len() / 2 - 1)?;
+    let lower = below.iter().copied().max_by(f64::total_cmp)?;
     Some(lower * 0.5 + upper * 0.5)
 }

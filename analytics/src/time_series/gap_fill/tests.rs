@@ -1,4 +1,5 @@
 use super::*;
+use crate::progress::Uninterruptible;
 
 const NONE: GapFillOptions<'_> = GapFillOptions {
     method: "none",
@@ -14,7 +15,13 @@ fn grid(n: usize) -> Vec<i64> {
 
 fn filled(values: &[f64], options: GapFillOptions<'_>) -> Vec<Option<f64>> {
     let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
-    let filled = gap_fill(&grid(values.len()), &values, &options.check().unwrap()).unwrap();
+    let filled = gap_fill(
+        &grid(values.len()),
+        &values,
+        &options.check().unwrap(),
+        &mut Uninterruptible,
+    )
+    .unwrap();
     for (found, given) in filled.iter().zip(&values) {
         let is_empty = given.unwrap().is_nan();
         assert_eq!(found.is_filled, is_empty && found.value.is_some());
@@ -28,7 +35,7 @@ const X: f64 = f64::NAN;
 fn buckets_are_checked() {
     let refused = |times: &[i64], values: &[Option<f64>], method| {
         let plan = GapFillOptions { method, ..NONE }.check().unwrap();
-        gap_fill(times, values, &plan)
+        gap_fill(times, values, &plan, &mut Uninterruptible)
     };
     assert_eq!(
         refused(&[1], &[], "none"),
@@ -107,12 +114,30 @@ fn lines_are_linear_in_time() {
         ..NONE
     };
     let values = [Some(0.0), None, Some(8.0)];
-    let found = gap_fill(&[0, 1, 4], &values, &plan.check().unwrap()).unwrap();
+    let found = gap_fill(
+        &[0, 1, 4],
+        &values,
+        &plan.check().unwrap(),
+        &mut Uninterruptible,
+    )
+    .unwrap();
     assert_eq!(found[1].value, Some(2.0));
-    let wide = gap_fill(&[i64::MIN, 0, i64::MAX], &values, &plan.check().unwrap()).unwrap();
+    let wide = gap_fill(
+        &[i64::MIN, 0, i64::MAX],
+        &values,
+        &plan.check().unwrap(),
+        &mut Uninterruptible,
+    )
+    .unwrap();
     assert!((wide[1].value.unwrap() - 4.0).abs() < 1e-9);
     let steep = [Some(f64::MIN), None, Some(f64::MAX)];
-    let found = gap_fill(&[0, 1, 2], &steep, &plan.check().unwrap()).unwrap();
+    let found = gap_fill(
+        &[0, 1, 2],
+        &steep,
+        &plan.check().unwrap(),
+        &mut Uninterruptible,
+    )
+    .unwrap();
     assert_eq!(found[1].value, Some(0.0));
 }
 
@@ -214,6 +239,11 @@ fn seasons_beyond_the_doubles_are_an_error() {
         ..NONE
     };
     let values: Vec<Option<f64>> = [f64::MIN, 0.0, X, 0.0, f64::MAX, 0.0].map(Some).to_vec();
-    let found = gap_fill(&grid(6), &values, &plan.check().unwrap());
+    let found = gap_fill(
+        &grid(6),
+        &values,
+        &plan.check().unwrap(),
+        &mut Uninterruptible,
+    );
     assert_eq!(found, Err(GapFillError::OutOfRange));
 }
