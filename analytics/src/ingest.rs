@@ -104,7 +104,7 @@ pub fn judge<'a>(
     let mut judged = Judged::default();
     let mut places: HashMap<(&str, [u8; 16], i64), usize> = HashMap::new();
     for (position, observation) in observations.iter().enumerate() {
-        if position % POLL_EVERY == 0 {
+        if position.is_multiple_of(POLL_EVERY) {
             progress.poll()?;
         }
         let (metric_name, observed_at, value) = match rules.accept(observation) {

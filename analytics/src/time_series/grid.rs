@@ -116,7 +116,7 @@ pub fn bucket_means(
     }
     let mut means = vec![(0.0, 0.0); grid.starts.len()];
     for (position, (at, value)) in times.iter().zip(values).enumerate() {
-        if position % POLL_EVERY == 0 {
+        if position.is_multiple_of(POLL_EVERY) {
             progress.poll()?;
         }
         if value.is_nan() {

@@ -188,7 +188,7 @@ fn largest_triangles(
 }
 
 fn poll_at(position: usize, progress: &mut impl Progress) -> Result<(), Interrupted> {
-    if position % POLL_EVERY == 0 {
+    if position.is_multiple_of(POLL_EVERY) {
         progress.poll()?;
     }
     Ok(())
