@@ -51,7 +51,7 @@ fn at_once(
 
 /// Half of the senders begin at the other end: without an order of their own they would wait for each other in a circle.
 fn call(rows: usize, value: usize, options: &str) -> String {
-    let direction = if value / TENANTS.len() % 2 == 0 {
+    let direction = if (value / TENANTS.len()).is_multiple_of(2) {
         1
     } else {
         -1
