@@ -9,6 +9,7 @@ use pgrx::datum::Interval;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
+use crate::archive::NOT_ROLLED_UP_YET;
 use crate::error::{PgResult, insufficient_privilege, internal, invalid_parameter};
 use crate::sql;
 use crate::subtransaction::{Failure, isolated};
@@ -278,30 +279,34 @@ fn retire_partitions(relation: &Relation, retention: Option<Interval>) -> PgResu
             row.required::<String>(1)?,
             row.required::<String>(2)?,
             row.required::<String>(3)?,
+            row.required::<String>(4)?,
         ))
     })?;
     let mut actions = Vec::with_capacity(expired.len());
     let mut waiting = 0_usize;
-    for (partition, action, statement) in expired {
+    for (partition, action, statement, has_rows) in expired {
         pgrx::check_for_interrupts!();
         let action = match action.as_str() {
-            "wait" => {
-                waiting += 1;
-                "skipped: not rolled up yet"
+            "wait" => NOT_ROLLED_UP_YET,
+            "archive" if sql::modify(&has_rows, &[], |row| row.required::<bool>(1))? != [false] => {
+                "skipped: not archived yet"
             }
-            "drop" => {
+            "detach" => {
                 run(&statement)?;
-                "dropped"
+                "detached"
             }
             _ => {
                 run(&statement)?;
-                "archived"
+                "dropped"
             }
         };
+        if action.starts_with("skipped") {
+            waiting += 1;
+        }
         actions.push((relation.name.clone(), Some(partition), action.to_owned(), 0));
     }
     let summary = format!(
-        "partitions retired: {}; waiting for the roll-up: {waiting}",
+        "partitions retired: {}; waiting: {waiting}",
         actions.len() - waiting
     );
     sql::execute(

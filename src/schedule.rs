@@ -22,15 +22,17 @@ const COMMAND: &str = "CALL sop_ml.run_jobs()";
 enum Standing {
     Nightly,
     Partitions,
+    Policies,
 }
 
 impl Standing {
-    const ALL: [Self; 2] = [Self::Nightly, Self::Partitions];
+    const ALL: [Self; 3] = [Self::Nightly, Self::Partitions, Self::Policies];
 
     const fn job_name(self) -> &'static str {
         match self {
             Self::Nightly => "run_daily_ml_aggregation",
             Self::Partitions => "maintain_partitions",
+            Self::Policies => "apply_time_series_policies",
         }
     }
 
@@ -38,6 +40,7 @@ impl Standing {
         let (key, interval, local_time) = match self {
             Self::Nightly => ("nightly", None, Some("03:00")),
             Self::Partitions => ("partitions", Some("7 days"), None),
+            Self::Policies => ("policies", Some("1 day"), None),
         };
         Options {
             unique_key: Some(key.to_owned()),
@@ -97,9 +100,9 @@ fn schedule_jobs(
 
 extension_sql!(
     r#"
-ALTER FUNCTION sop_ml.schedule_jobs(text) ROWS 3;
+ALTER FUNCTION sop_ml.schedule_jobs(text) ROWS 4;
 COMMENT ON FUNCTION sop_ml.schedule_jobs(text) IS
-'Has pg_cron call run_jobs() (schedule in cron''s notation, every minute by default; NULL removes the entry) and queues the standing jobs, the nightly run at 03:00 local time and the weekly care of partitions, where they are not queued. May be repeated: what is as it should be stays unchanged. Where pg_cron lives in another database, or is not there, statement says what to run where. The entry is made by superusers and runs as the one who made it; others are told the statement. Example: SELECT * FROM sop_ml.schedule_jobs();';
+'Has pg_cron call run_jobs() (schedule in cron''s notation, every minute by default; NULL removes the entry) and queues the standing jobs, the nightly run at 03:00 local time, the weekly care of partitions and the daily application of policies, where they are not queued. May be repeated: what is as it should be stays unchanged. Where pg_cron lives in another database, or is not there, statement says what to run where. The entry is made by superusers and runs as the one who made it; others are told the statement. Example: SELECT * FROM sop_ml.schedule_jobs();';
 "#,
     name = "comment_schedule",
     requires = [schedule_jobs]

@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_char};
 
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use pgrx::spi::SpiHeapTupleData;
+use pgrx::spi::{SpiCursor, SpiHeapTupleData};
 
 use crate::error::{PgResult, from_spi, internal};
 
@@ -93,27 +93,46 @@ const FETCH_ROWS: std::ffi::c_long = 10_000;
 pub(crate) fn for_each(
     statement: &str,
     arguments: &[DatumWithOid<'_>],
-    mut row: impl FnMut(&Row<'_>) -> PgResult<()>,
+    row: impl FnMut(&Row<'_>) -> PgResult<()>,
 ) -> PgResult<()> {
     Spi::connect(|client| {
-        let mut cursor = client
+        let cursor = client
             .try_open_cursor(statement, arguments)
             .map_err(from_spi)?;
-        loop {
-            let batch = cursor.fetch(FETCH_ROWS).map_err(from_spi)?;
-            // SAFETY: reads a variable of this single-threaded backend that the fetch has just set.
-            let table = unsafe { pgrx::pg_sys::SPI_tuptable };
-            if batch.is_empty() {
-                return Ok(());
-            }
-            for tuple in batch {
-                pgrx::check_for_interrupts!();
-                row(&Row(tuple))?;
-            }
-            // SAFETY: the rows of this fetch have been dropped and nothing else refers to their table.
-            unsafe { pgrx::pg_sys::SPI_freetuptable(table) };
-        }
+        visit(cursor, row)
     })
+}
+
+/// As [`for_each`], for a writing statement that returns rows: it is over before the first row is visited, and its rows
+/// beyond what memory is for lie on disk.
+pub(crate) fn for_each_written(
+    statement: &str,
+    arguments: &[DatumWithOid<'_>],
+    row: impl FnMut(&Row<'_>) -> PgResult<()>,
+) -> PgResult<()> {
+    Spi::connect_mut(|client| {
+        let cursor = client
+            .try_open_cursor_mut(statement, arguments)
+            .map_err(from_spi)?;
+        visit(cursor, row)
+    })
+}
+
+fn visit(mut cursor: SpiCursor<'_>, mut row: impl FnMut(&Row<'_>) -> PgResult<()>) -> PgResult<()> {
+    loop {
+        let batch = cursor.fetch(FETCH_ROWS).map_err(from_spi)?;
+        // SAFETY: reads a variable of this single-threaded backend that the fetch has just set.
+        let table = unsafe { pgrx::pg_sys::SPI_tuptable };
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for tuple in batch {
+            pgrx::check_for_interrupts!();
+            row(&Row(tuple))?;
+        }
+        // SAFETY: the rows of this fetch have been dropped and nothing else refers to their table.
+        unsafe { pgrx::pg_sys::SPI_freetuptable(table) };
+    }
 }
 
 /// Runs a reading statement that returns at most one row.

@@ -46,6 +46,7 @@ struct Row {
     texts: [Option<String>; 3],
     uuids: [Option<Uuid>; 2],
     ingested_at: i64,
+    replaced_at: Option<i64>,
 }
 
 impl Row {
@@ -59,6 +60,7 @@ impl Row {
             texts: [text(row.dimensions), text(row.unit), text(row.quality_flag)],
             uuids: [row.recorded_by, row.batch_id],
             ingested_at: row.ingested_at,
+            replaced_at: row.replaced_at,
         }
     }
 
@@ -75,6 +77,7 @@ impl Row {
             recorded_by: self.uuids[0],
             batch_id: self.uuids[1],
             ingested_at: self.ingested_at,
+            replaced_at: self.replaced_at,
         }
     }
 }
@@ -151,10 +154,10 @@ fn row() -> impl Strategy<Value = Row> {
         option::of(value()),
         texts,
         uuids,
-        time(),
+        (time(), option::of(time())),
     )
         .prop_map(
-            |(observed_at, sop_id, source, value, texts, uuids, ingested_at)| Row {
+            |(observed_at, sop_id, source, value, texts, uuids, (ingested_at, replaced_at))| Row {
                 observed_at,
                 sop_id,
                 source,
@@ -162,6 +165,7 @@ fn row() -> impl Strategy<Value = Row> {
                 texts,
                 uuids,
                 ingested_at,
+                replaced_at,
             },
         )
 }
@@ -222,6 +226,7 @@ fn no_row_and_one_row() {
             texts: [None, None, None],
             uuids: [None, Some([255; 16])],
             ingested_at: i64::MAX,
+            replaced_at: Some(i64::MIN),
         };
         assert_round_trip(&[row]);
     }
@@ -242,6 +247,7 @@ fn small() -> Vec<Row> {
             ],
             uuids: [None, Some([n / 4; 16])],
             ingested_at: 820_000_000_900_000 + i64::from(n) * 30_000_123,
+            replaced_at: (n == 7).then_some(820_000_001_900_000),
         })
         .collect()
 }
@@ -312,6 +318,7 @@ fn refrigerators(jitter: i64) -> Vec<Row> {
                 texts: [None, Some("celsius".to_owned()), Some("good".to_owned())],
                 uuids: [None, None],
                 ingested_at: observed_at + 1_000_000 + random.random_range(0..250_000),
+                replaced_at: None,
             });
         }
     }
@@ -437,6 +444,7 @@ fn shown(row: &Row) -> Value {
         row.texts,
         row.uuids.map(|uuid| uuid.map(|uuid| hex(&uuid))),
         row.ingested_at,
+        row.replaced_at,
     ])
 }
 

@@ -8,7 +8,7 @@ use crate::{Database, catalogue, describe};
 
 /// Columns that say when something was done or in which run, or that are drawn anew: two runs that do the same work differ
 /// in them.
-const MOVING: [&str; 10] = [
+const MOVING: [&str; 14] = [
     "feature_id",
     "valid_from",
     "valid_until",
@@ -19,6 +19,10 @@ const MOVING: [&str; 10] = [
     "applied_at",
     "created_at",
     "updated_at",
+    "logged_at",
+    "archived_at",
+    "retired_at",
+    "last_run_at",
 ];
 
 /// Relations that a run writes about itself, so that two of them differ.

@@ -53,6 +53,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
         &[
             "sop_time_series_data",
             "sop_time_series_batches",
+            "sop_retired_periods",
             "sop_time_series_patterns",
             "sop_time_series_forecasts",
             "sop_time_series_anomalies",

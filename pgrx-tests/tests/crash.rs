@@ -38,7 +38,7 @@ struct WritePath {
     check: fn(&Database),
 }
 
-const WRITE_PATHS: [WritePath; 5] = [
+const WRITE_PATHS: [WritePath; 8] = [
     WritePath {
         name: "create_extension",
         start: Start::Empty,
@@ -74,7 +74,36 @@ const WRITE_PATHS: [WritePath; 5] = [
         is_repeatable: true,
         check: recent_rows_left_the_default_partitions,
     },
+    WritePath {
+        name: "archive_time_series",
+        start: Start::RolledUp,
+        statement: ARCHIVE,
+        is_repeatable: true,
+        check: old_rows_are_in_bundles,
+    },
+    WritePath {
+        name: "restore_archive",
+        start: Start::Archived,
+        statement: "SELECT * FROM sop_ml.restore_archive(NULL, '-infinity', 'infinity',
+                        '{\"relations\": [\"sop_time_series_data\", \"sop_user_interactions\", \"sop_ml_predictions\",
+                                         \"sop_model_predictions\", \"sop_ab_events\"]}')",
+        is_repeatable: true,
+        check: no_bundle_is_left,
+    },
+    WritePath {
+        name: "apply_time_series_policies",
+        start: Start::RolledUp,
+        statement: "SELECT * FROM sop_ml.apply_time_series_policies()",
+        // A second run notes that it found nothing.
+        is_repeatable: false,
+        check: policies_are_applied,
+    },
 ];
+
+/// Of the whole months of all tables.
+const ARCHIVE: &str = "SELECT * FROM sop_ml.archive_time_series(NULL, now(),
+    '{\"relations\": [\"sop_time_series_data\", \"sop_user_interactions\", \"sop_ml_predictions\", \"sop_model_predictions\",
+                     \"sop_ab_events\"]}')";
 
 /// Databases that write paths start from; each is made once and copied for every round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,16 +113,28 @@ enum Start {
     WithoutTables,
     /// Months of rows, nothing rolled up, no partition of the past.
     Filled,
+    /// The same rolled up, with policies that nobody has applied yet.
+    RolledUp,
+    /// And whole months in bundles.
+    Archived,
 }
 
 impl Start {
-    const ALL: [Self; 3] = [Self::Empty, Self::WithoutTables, Self::Filled];
+    const ALL: [Self; 5] = [
+        Self::Empty,
+        Self::WithoutTables,
+        Self::Filled,
+        Self::RolledUp,
+        Self::Archived,
+    ];
 
     fn template(self) -> &'static str {
         match self {
             Self::Empty => "empty",
             Self::WithoutTables => "without_tables",
             Self::Filled => "filled",
+            Self::RolledUp => "rolled_up",
+            Self::Archived => "archived",
         }
     }
 
@@ -107,9 +148,27 @@ impl Start {
                 database.run("CREATE EXTENSION sop_ml");
                 history::fill(&database);
             }
+            Self::RolledUp | Self::Archived => {
+                database.run("CREATE EXTENSION sop_ml");
+                history::fill(&database);
+                database.run("SELECT * FROM sop_ml.run_daily_ml_aggregation()");
+                database.run(POLICIES);
+                if self == Self::Archived {
+                    database.run(ARCHIVE);
+                }
+            }
         }
     }
 }
+
+/// One that archives for all, and one that drops for each restaurant.
+const POLICIES: &str = "
+    DELETE FROM sop_ml.sop_time_series_compression_policies;
+    INSERT INTO sop_ml.sop_time_series_compression_policies (restaurant_id, policy_id, relation_name, retention, expiry_action)
+    SELECT '00000000-0000-0000-0000-000000000000', md5('archive')::uuid, 'sop_time_series_data', interval '40 days', 'archive'
+    UNION ALL
+    SELECT restaurant_id, md5('drop')::uuid, 'sop_user_interactions', interval '40 days', 'drop' FROM sop_ml.sop_restaurants
+     WHERE restaurant_id <> '00000000-0000-0000-0000-000000000000';";
 
 fn all_migrations_are_recorded_once(database: &Database) {
     let recorded = database.count("SELECT count(*) FROM sop_ml.sop_schema_migrations");
@@ -148,6 +207,44 @@ fn recent_rows_left_the_default_partitions(database: &Database) {
     assert_eq!(
         history::rows_in_default_partitions(database),
         TENANTS.len() as i64 * 5
+    );
+}
+
+fn old_rows_are_in_bundles(database: &Database) {
+    for relation in [
+        "sop_time_series_data",
+        "sop_user_interactions",
+        "sop_ml_predictions",
+        "sop_model_predictions",
+        "sop_ab_events",
+    ] {
+        let bundled = database.count(&format!(
+            "SELECT coalesce(sum(n), 0)::bigint FROM sop_ml_storage.archive_bundles WHERE relation_name = '{relation}'"
+        ));
+        assert!(bundled > 0, "no bundle of {relation}");
+        let remembered = database.count(&format!(
+            "SELECT coalesce(sum(n), 0)::bigint FROM sop_ml.sop_retired_periods
+              WHERE relation_name = '{relation}' AND action = 'archived'"
+        ));
+        assert_eq!(bundled, remembered, "{relation}");
+    }
+}
+
+fn no_bundle_is_left(database: &Database) {
+    assert_eq!(
+        database.count("SELECT (SELECT count(*) FROM sop_ml_storage.archive_bundles) + (SELECT count(*) FROM sop_ml.sop_retired_periods)"),
+        0
+    );
+}
+
+fn policies_are_applied(database: &Database) {
+    let rows = database.count(
+        "SELECT sum(last_rows)::bigint FROM sop_ml.sop_time_series_compression_policies WHERE last_action IN ('archived', 'dropped')",
+    );
+    assert!(rows > 0);
+    assert_eq!(
+        rows,
+        database.count("SELECT sum(n)::bigint FROM sop_ml.sop_retired_periods")
     );
 }
 
@@ -413,7 +510,7 @@ impl Bystander {
 
 #[test]
 fn killed_at_random_points_nothing_is_lost_and_the_next_run_completes() {
-    let (points, seed) = (figure(12, 200), seed());
+    let (points, seed) = (figure(16, 320), seed());
     println!("kill -9: {points} points, SOP_ML_SEED={seed}");
     // A partition that autovacuum is busy with is skipped until the next run: not what is looked at here.
     let cluster = Cluster::start_with(

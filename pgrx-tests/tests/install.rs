@@ -35,6 +35,7 @@ const TABLES: [&str; 45] = [
     "sop_prediction_scenarios",
     // 040 time series
     "sop_time_series_data",
+    "sop_retired_periods",
     "sop_time_series_batches",
     "sop_time_series_patterns",
     "sop_time_series_forecasts",

@@ -37,19 +37,20 @@ fn without_pg_cron_it_says_what_to_run_and_queues_what_always_runs() {
     let rows = schedule(&database, "");
     assert!(rows[0].1.starts_with("pg_cron is not loaded"), "{rows:?}");
     assert_eq!(rows[0].2.as_deref(), Some("CALL sop_ml.run_jobs();"));
-    assert_eq!(statuses(&rows[1..]), ["queued", "queued"]);
+    assert_eq!(statuses(&rows[1..]), ["queued", "queued", "queued"]);
     assert_eq!(
         standing_jobs(&database),
         [
+            "apply_time_series_policies policies queued",
             "maintain_partitions partitions queued",
             "run_daily_ml_aggregation nightly queued"
         ]
     );
     assert_eq!(
         statuses(&schedule(&database, "")[1..]),
-        ["unchanged", "unchanged"]
+        ["unchanged", "unchanged", "unchanged"]
     );
-    assert_eq!(standing_jobs(&database).len(), 2);
+    assert_eq!(standing_jobs(&database).len(), 3);
     // Nothing to remove, and nothing left to run.
     let removed = schedule(&database, "NULL");
     assert_eq!((statuses(&removed), &removed[0].2), (vec!["absent"], &None));

@@ -34,7 +34,8 @@ BEGIN
             WHEN member.name IN ('run_daily_ml_aggregation', 'aggregate_performance', 'compute_baselines',
                                  'acknowledge_alert', 'resolve_alert', 'cancel_job', 'set_privacy_preference')
                 THEN 'sop_ml_manager, sop_ml_operator'
-            WHEN member.name IN ('maintain_partitions', 'refresh_performance_summaries', 'claim_job', 'execute_job', 'schedule_jobs')
+            WHEN member.name IN ('maintain_partitions', 'refresh_performance_summaries', 'claim_job', 'execute_job', 'schedule_jobs',
+                                 'archive_time_series', 'restore_archive', 'apply_time_series_policies')
                 THEN 'sop_ml_operator'
         END;
         IF grantees IS NOT NULL THEN

@@ -49,6 +49,8 @@ BEGIN
             ('sop_peer_benchmarks',       false, 'owner',   'owner',   'owner',   'false'),
             ('sop_time_series_data',      false, 'staff',   'analyst', 'analyst', NULL),
             ('sop_time_series_batches',   false, 'staff',   'analyst', 'analyst', NULL),
+            -- Written by the operator's jobs and by nobody else.
+            ('sop_retired_periods',       true,  'owner',   'owner',   'owner',   'false'),
             ('sop_time_series_patterns',  false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_time_series_forecasts', false, 'analyst', 'analyst', 'analyst', NULL),
             ('sop_time_series_anomalies', false, 'analyst', 'analyst', 'analyst', NULL),

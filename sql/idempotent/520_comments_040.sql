@@ -27,6 +27,32 @@ COMMENT ON COLUMN sop_ml.sop_time_series_batches.reasons IS 'Why: reason → {"n
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.ingested_by IS 'Database role that sent it.';
 COMMENT ON COLUMN sop_ml.sop_time_series_batches.ingested_at IS 'When it was taken.';
 
+COMMENT ON TABLE sop_ml.sop_retired_periods IS 'Times whose raw rows have left their table: archived in bundles, dropped, or detached with their partition. Buckets made of them stay as they are; rows that come late are not rolled up until restore_archive() has brought the others back.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.restaurant_id IS 'Restaurant whose rows they were (tenant key); nil: of all restaurants.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.relation_name IS 'Table that they left.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.metric_name IS 'Metric whose rows they were; empty: all.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.from_time IS 'First instant: of a month in the restaurant''s time zone, or of a partition.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.to_time IS 'End (exclusive).';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.action IS 'What became of them: archived (restore_archive() brings them back), dropped, or detached (a table of its own in sop_ml_storage).';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.n IS 'How many rows; NULL where a whole partition went uncounted.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.bytes_before IS 'Bytes that they took in the table, without indexes.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.bytes_after IS 'Bytes of their bundles.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.compression_ratio IS 'How many times smaller the bundles are.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.retired_by IS 'Database role that did it first.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.retired_at IS 'When it was done first.';
+COMMENT ON COLUMN sop_ml.sop_retired_periods.updated_at IS 'When rows were last added; maintained by a trigger.';
+
+COMMENT ON TABLE sop_ml_storage.archive_bundles IS 'Archived rows: compressed bundles with checksums, one for each restaurant, metric and month, more where one would take too much memory or rows came late. Written by archive_time_series(), read by restore_archive().';
+COMMENT ON COLUMN sop_ml_storage.archive_bundles.restaurant_id IS 'Restaurant whose rows they are.';
+COMMENT ON COLUMN sop_ml_storage.archive_bundles.relation_name IS 'Table that they left.';
+COMMENT ON COLUMN sop_ml_storage.archive_bundles.from_time IS 'First instant of the month, as in sop_retired_periods.';
+COMMENT ON COLUMN sop_ml_storage.archive_bundles.metric_name IS 'Metric, for readings; empty for other rows.';
+COMMENT ON COLUMN sop_ml_storage.archive_bundles.part IS 'Counts the bundles of a metric and month, from 1.';
+COMMENT ON COLUMN sop_ml_storage.archive_bundles.n IS 'How many rows it holds.';
+COMMENT ON COLUMN sop_ml_storage.archive_bundles.bytes_before IS 'Bytes that they took in the table.';
+COMMENT ON COLUMN sop_ml_storage.archive_bundles.bundle IS 'The bundle; its layout is described in analytics/src/time_series/archive/mod.rs.';
+COMMENT ON COLUMN sop_ml_storage.archive_bundles.archived_at IS 'When it was written.';
+
 COMMENT ON TABLE sop_ml.sop_time_series_patterns IS 'Patterns found in a metric: seasonality, trend, cycles, level shifts, change points. A new finding supersedes the older one and keeps the link to it.';
 COMMENT ON COLUMN sop_ml.sop_time_series_patterns.restaurant_id IS 'Restaurant whose data shows the pattern (tenant key).';
 COMMENT ON COLUMN sop_ml.sop_time_series_patterns.pattern_id IS 'Identity of the finding.';

@@ -46,6 +46,47 @@ CREATE TABLE sop_ml.sop_time_series_batches (
 );
 CREATE INDEX sop_time_series_batches_ingested_idx ON sop_ml.sop_time_series_batches (restaurant_id, ingested_at);
 
+-- Times whose raw rows have left the tables. Buckets that were made of them stay as they are: what is still there, or comes
+-- late, is not the whole truth.
+CREATE TABLE sop_ml.sop_retired_periods (
+    restaurant_id     uuid NOT NULL,
+    relation_name     text NOT NULL,
+    metric_name       text NOT NULL DEFAULT '',
+    from_time         timestamptz NOT NULL,
+    to_time           timestamptz NOT NULL,
+    action            text NOT NULL,
+    n                 bigint,
+    bytes_before      bigint,
+    bytes_after       bigint,
+    compression_ratio float8 GENERATED ALWAYS AS (bytes_before::float8 / nullif(bytes_after, 0)) STORED,
+    retired_by        text NOT NULL DEFAULT current_user,
+    retired_at        timestamptz NOT NULL DEFAULT now(),
+    updated_at        timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT sop_retired_periods_pkey PRIMARY KEY (restaurant_id, relation_name, metric_name, from_time, action),
+    CONSTRAINT sop_retired_periods_relation_name_check CHECK (relation_name <> ''),
+    CONSTRAINT sop_retired_periods_times_check CHECK (from_time < to_time),
+    CONSTRAINT sop_retired_periods_action_check CHECK (action IN ('archived', 'dropped', 'detached')),
+    CONSTRAINT sop_retired_periods_n_check CHECK (n >= 0)
+);
+
+-- The archived rows: a bundle for each metric and month, more where one would need too much memory or rows came late.
+CREATE TABLE sop_ml_storage.archive_bundles (
+    restaurant_id uuid NOT NULL,
+    relation_name text NOT NULL,
+    from_time     timestamptz NOT NULL,
+    metric_name   text NOT NULL DEFAULT '',
+    part          integer NOT NULL,
+    n             bigint NOT NULL,
+    bytes_before  bigint NOT NULL,
+    bundle        bytea NOT NULL,
+    archived_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT archive_bundles_pkey PRIMARY KEY (restaurant_id, relation_name, from_time, metric_name, part),
+    CONSTRAINT archive_bundles_part_check CHECK (part > 0),
+    CONSTRAINT archive_bundles_n_check CHECK (n > 0)
+);
+-- Compressed already.
+ALTER TABLE sop_ml_storage.archive_bundles ALTER COLUMN bundle SET STORAGE EXTERNAL;
+
 CREATE TABLE sop_ml.sop_time_series_patterns (
     restaurant_id       uuid NOT NULL,
     pattern_id          uuid NOT NULL DEFAULT gen_random_uuid(),

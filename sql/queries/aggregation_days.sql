@@ -37,6 +37,12 @@ WITH restaurant AS (
         ) AS edge
         WHERE edge.falls_on = edge.belongs_to
     ) AS bound
+    -- The buckets of days whose raw rows have left the tables, or some of them, are all that is left of them.
+    WHERE NOT EXISTS (
+        SELECT FROM sop_ml.sop_retired_periods AS p
+        WHERE p.restaurant_id = ANY (ARRAY[r.restaurant_id, '00000000-0000-0000-0000-000000000000'])
+          AND p.relation_name IN ('sop_time_series_data', 'sop_user_interactions')
+          AND p.from_time < bound.day_end AND p.to_time > bound.day_start)
 )
 SELECT d.restaurant_id, d.local_date, d.day_start, d.day_end,
        NOT coalesce(hours.opens_today, false),

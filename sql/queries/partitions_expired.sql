@@ -1,5 +1,6 @@
 -- $1 the partitioned table, $2 the retention asked for, or NULL for that of the table's policy (shared tenant).
--- The monthly partitions that are older: name, what happens to them (drop, archive, detach, wait), and the statement.
+-- The monthly partitions that are older: name, what happens to them (drop, archive, detach, wait), the statement that does it, and
+-- the one that tells whether rows are left in them: those that are to be archived go when they are empty.
 -- They wait while hours of theirs are not rolled up yet, when the policy names a grain that must exist before.
 WITH relation AS (
     SELECT c.oid, c.oid::regclass AS parent, c.relname::text AS name FROM pg_catalog.pg_class AS c WHERE c.oid = $1
@@ -29,9 +30,17 @@ SELECT e.short_name,
             THEN 'wait' ELSE e.expiry_action END,
        format('ALTER TABLE %s DETACH PARTITION %s; ', e.parent, e.partition)
        || CASE e.expiry_action
-              WHEN 'drop' THEN format('DROP TABLE %s', e.partition)
-              ELSE format('ALTER TABLE %s RENAME TO %I', e.partition,
-                          e.short_name || to_char(now() AT TIME ZONE 'UTC', '"_archived_"YYYYMMDDHH24MISS'))
+              WHEN 'detach' THEN format('ALTER TABLE %s RENAME TO %I; ', e.partition,
+                                        e.short_name || to_char(now() AT TIME ZONE 'UTC', '"_detached_"YYYYMMDDHH24MISS'))
+              ELSE format('DROP TABLE %s; ', e.partition)
           END
+       -- An archived partition's months are remembered by the archive.
+       || CASE WHEN e.expiry_action <> 'archive' THEN format(
+              'INSERT INTO sop_ml.sop_retired_periods (restaurant_id, relation_name, from_time, to_time, action) '
+              'VALUES (''00000000-0000-0000-0000-000000000000'', %L, %L, %L, %L) ON CONFLICT DO NOTHING',
+              e.name, coalesce(e.lower_bound, '-infinity'), e.upper_bound,
+              CASE e.expiry_action WHEN 'detach' THEN 'detached' ELSE 'dropped' END)
+          ELSE '' END,
+       format('SELECT EXISTS (SELECT FROM %s)', e.partition)
 FROM expired AS e
 ORDER BY e.lower_bound NULLS FIRST

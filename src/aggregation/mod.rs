@@ -204,6 +204,11 @@ fn is_manager() -> PgResult<bool> {
 fn begin_writing(function: &CStr) -> PgResult<()> {
     sql::require_writable(function);
     sql::execute(PLANNER, &[])?;
+    exclude_runs()
+}
+
+/// Waits until no run replaces buckets; until the transaction ends, none begins.
+pub(crate) fn exclude_runs() -> PgResult<()> {
     sql::execute(TAKE_LOCK, &[LOCK.into()]).map(|_| ())
 }
 

@@ -12,6 +12,7 @@ use crate::subtransaction::isolated;
 
 const TAKE_LOG: &str = include_str!("../../sql/queries/aggregation_take_log.sql");
 const FORGET_LOG: &str = include_str!("../../sql/queries/aggregation_forget_log.sql");
+const RETIRED_HOURS: &str = include_str!("../../sql/queries/aggregation_retired_hours.sql");
 const DAYS: &str = include_str!("../../sql/queries/aggregation_days.sql");
 const DAYS_BETWEEN: &str = include_str!("../../sql/queries/aggregation_hours_between.sql");
 const RESTAURANTS: &str = include_str!("../../sql/queries/tenancy_all_restaurants.sql");
@@ -84,7 +85,14 @@ fn attempt(scope: Scope, day: Option<Date>, run: Uuid) -> PgResult<(Outcome, Day
         })?;
         let entries: i64 = taken.iter().map(|(_, entries)| entries).sum();
         notes.push(format!("{entries} entries of the change log"));
-        taken.into_iter().map(|(hour, _)| hour).unzip()
+        let noted: (Vec<_>, Vec<_>) = taken.into_iter().map(|(hour, _)| hour).unzip();
+        let retired = retired_hours(&noted)?;
+        if retired > 0 {
+            notes.push(format!(
+                "{retired} hours left as they are: their raw rows were archived or retired"
+            ));
+        }
+        noted
     } else {
         notes.push(
             "only the requested day: late rows are picked up by the operator's run".to_owned(),
@@ -103,6 +111,16 @@ fn attempt(scope: Scope, day: Option<Date>, run: Uuid) -> PgResult<(Outcome, Day
         ..Outcome::default()
     };
     Ok((outcome, days))
+}
+
+/// How many noted hours are not recomputed, because what they were made of is no longer there.
+fn retired_hours((restaurants, hours): &(Vec<Uuid>, Vec<TimestampWithTimeZone>)) -> PgResult<i64> {
+    let counts = sql::modify(
+        RETIRED_HOURS,
+        &[restaurants.clone().into(), hours.clone().into()],
+        |row| row.required::<i64>(1),
+    )?;
+    Ok(counts.into_iter().sum())
 }
 
 /// The day that a run is asked for, of one restaurant or all.

@@ -18,7 +18,7 @@ pub(super) struct Kind {
     pub(super) for_installation: bool,
 }
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind {
         name: "run_daily_ml_aggregation",
         statement: include_str!("../../sql/queries/job_run_daily_ml_aggregation.sql"),
@@ -58,6 +58,13 @@ const KINDS: [Kind; 6] = [
         name: "maintain_partitions",
         statement: include_str!("../../sql/queries/job_maintain_partitions.sql"),
         parameters: &["months_ahead", "retention"],
+        level: None,
+        for_installation: true,
+    },
+    Kind {
+        name: "apply_time_series_policies",
+        statement: include_str!("../../sql/queries/job_apply_time_series_policies.sql"),
+        parameters: &[],
         level: None,
         for_installation: true,
     },

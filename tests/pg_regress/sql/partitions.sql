@@ -52,16 +52,26 @@ SELECT bool_and(c.relrowsecurity AND c.relforcerowsecurity) AS is_closed,
 FROM pg_inherits AS h JOIN pg_class AS c ON c.oid = h.inhrelid
 WHERE c.relnamespace = 'sop_ml_storage'::regnamespace AND c.relkind = 'r';
 
--- Retention: the policy says archive, so the month leaves the table and stays in storage.
+-- Retention: the policy says detach, so the month leaves the table and stays in storage.
 INSERT INTO sop_time_series_compression_policies (restaurant_id, relation_name, retention, expiry_action)
-VALUES ('00000000-0000-0000-0000-000000000000', 'sop_ab_events', '70 days', 'archive');
+VALUES ('00000000-0000-0000-0000-000000000000', 'sop_ab_events', '70 days', 'detach');
 SELECT m.action FROM sop_ml.maintain_partitions() AS m, own
 WHERE m.partition = 'sop_ab_events_' || to_char(own.month - interval '4 months', '"y"YYYY"m"MM');
 SELECT count(*) FROM pg_class AS c, own WHERE c.relnamespace = 'sop_ml_storage'::regnamespace
-    AND c.relname LIKE 'sop_ab_events_' || to_char(own.month - interval '4 months', '"y"YYYY"m"MM') || '_archived_%';
+    AND c.relname LIKE 'sop_ab_events_' || to_char(own.month - interval '4 months', '"y"YYYY"m"MM') || '_detached_%';
 SELECT last_run_at IS NOT NULL AS has_run, last_action FROM sop_time_series_compression_policies
 WHERE relation_name = 'sop_ab_events';
--- Later rows of that month get a partition again and go with it at once, for good this time.
+SELECT relation_name, p.from_time = own.month - interval '4 months' AS is_the_month, action FROM sop_retired_periods AS p, own WHERE p.relation_name = 'sop_ab_events';
+-- Later rows of that month get a partition again. With archive it goes when it is empty.
+UPDATE sop_time_series_compression_policies SET expiry_action = 'archive' WHERE relation_name = 'sop_ab_events';
+INSERT INTO sop_ab_events (restaurant_id, experiment_id, user_id, variant, event_name, occurred_at)
+SELECT own.id, own.id, own.id, 'a', 'late', own.month - interval '4 months' FROM own;
+SELECT m.action, m.rows_moved FROM sop_ml.maintain_partitions() AS m, own
+WHERE m.partition = 'sop_ab_events_' || to_char(own.month - interval '4 months', '"y"YYYY"m"MM');
+SELECT relation_name, action, n FROM sop_ml.apply_time_series_policies();
+SELECT m.action, m.rows_moved FROM sop_ml.maintain_partitions() AS m, own
+WHERE m.partition = 'sop_ab_events_' || to_char(own.month - interval '4 months', '"y"YYYY"m"MM');
+-- With drop it goes at once, for good this time.
 UPDATE sop_time_series_compression_policies SET expiry_action = 'drop' WHERE relation_name = 'sop_ab_events';
 INSERT INTO sop_ab_events (restaurant_id, experiment_id, user_id, variant, event_name, occurred_at)
 SELECT own.id, own.id, own.id, 'a', 'late again', own.month - interval '4 months' FROM own;

@@ -34,6 +34,8 @@ pub struct TimeSeriesRow<'a> {
     pub batch_id: Option<Uuid>,
     /// When it was stored, in microseconds.
     pub ingested_at: i64,
+    /// When a later reading took the place of the first, in microseconds.
+    pub replaced_at: Option<i64>,
 }
 
 /// Rows of time series in the order in which they were pushed, repeated texts and uuids kept once.
@@ -51,6 +53,7 @@ pub struct TimeSeriesColumns {
     recorded_by: Dictionary<Uuid>,
     batch_id: Dictionary<Uuid>,
     ingested_at: Vec<i64>,
+    replaced_at: Dictionary<i64>,
 }
 
 /// What a row takes in [`TimeSeriesColumns`], beside the distinct texts and uuids.
@@ -75,6 +78,7 @@ impl TimeSeriesColumns {
         self.recorded_by.push(row.recorded_by.as_ref());
         self.batch_id.push(row.batch_id.as_ref());
         self.ingested_at.push(row.ingested_at);
+        self.replaced_at.push(row.replaced_at.as_ref());
     }
 
     /// How many rows there are.
@@ -102,6 +106,7 @@ impl TimeSeriesColumns {
             + self.quality_flag.entry_bytes()
             + self.recorded_by.entry_bytes()
             + self.batch_id.entry_bytes()
+            + self.replaced_at.entry_bytes()
     }
 
     /// The row at a place, from 0.
@@ -118,6 +123,7 @@ impl TimeSeriesColumns {
             recorded_by: self.recorded_by.get(row).copied(),
             batch_id: self.batch_id.get(row).copied(),
             ingested_at: *self.ingested_at.get(row)?,
+            replaced_at: self.replaced_at.get(row).copied(),
         })
     }
 
@@ -144,6 +150,7 @@ impl TimeSeriesColumns {
         self.quality_flag.write(&mut out);
         self.recorded_by.write(&mut out);
         self.batch_id.write(&mut out);
+        self.replaced_at.write(&mut out);
         write_values(&mut out, &self.value, self.tracks());
         out
     }
@@ -165,6 +172,7 @@ impl TimeSeriesColumns {
         found.quality_flag = Dictionary::read(&mut input, rows)?;
         found.recorded_by = Dictionary::read(&mut input, rows)?;
         found.batch_id = Dictionary::read(&mut input, rows)?;
+        found.replaced_at = Dictionary::read(&mut input, rows)?;
         found.value = read_values(&mut input, &tracks)?;
         input.close()?;
         Ok(found)

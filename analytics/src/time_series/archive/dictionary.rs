@@ -51,6 +51,27 @@ impl Entry for [u8; 16] {
     }
 }
 
+/// An instant.
+impl Entry for i64 {
+    type Key = Self;
+
+    fn from_key(key: &Self) -> Self {
+        *key
+    }
+
+    fn text_bytes(&self) -> usize {
+        0
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_le_bytes());
+    }
+
+    fn read(input: &mut Input<'_>) -> Result<Self, ArchiveError> {
+        input.array().map(Self::from_le_bytes)
+    }
+}
+
 impl Entry for Arc<str> {
     type Key = str;
 

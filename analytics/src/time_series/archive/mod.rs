@@ -26,9 +26,9 @@
 //! 2, 3. An *integer column* is the byte 0 and varints, or the number of planes (1 to 8) and all lowest bytes, all second
 //! bytes, and so on. A *repeated column* is the byte 0 and an integer column, or the byte 1 and runs, each the number and how
 //! often it follows itself as varints. A *dictionary* is the number of distinct values as varint, the values in order of
-//! appearance (a uuid is 16 bytes; a text its length as varint and UTF-8), and a repeated column: 0 is NULL, 1 the next value
-//! not seen before, k + 2 the k-th value from 0. Differences wrap around. A row's *predecessor* is the last row before it with
-//! the same `sop_id` and `source`.
+//! appearance (a uuid is 16 bytes, an instant 8; a text its length as varint and UTF-8), and a repeated column: 0 is NULL, 1 the
+//! next value not seen before, k + 2 the k-th value from 0. Differences wrap around. A row's *predecessor* is the last row
+//! before it with the same `sop_id` and `source`.
 //!
 //! Columns of time series, in this order:
 //!
@@ -37,7 +37,7 @@
 //!    step (0 for the first of its `sop_id` and `source`); without predecessor, to the row before, or to 0.
 //! 3. `ingested_at`: the byte 0 and an integer column of the zigzag of the delay after `observed_at` less the delay of the
 //!    predecessor (or 0); or the byte 1 and one of the difference to the row before (or 0).
-//! 4. `dimensions`, `unit`, `quality_flag`, `recorded_by`, `batch_id`: dictionaries.
+//! 4. `dimensions`, `unit`, `quality_flag`, `recorded_by`, `batch_id`, `replaced_at`: dictionaries.
 //! 5. `value`: lengths of runs of rows with and without a value in turns as varints, then of those with a value: the number of
 //!    decimals (0 to 6), the number of exceptions, each the distance from the one before and its 8 bytes, and an integer column
 //!    of the others times a power of ten, the zigzag of the difference to the predecessor among them (or 0); or the byte 255 and
@@ -87,6 +87,7 @@ use crate::budget::Budget;
 ///         recorded_by: None,
 ///         batch_id: None,
 ///         ingested_at: minute * 60_000_000 + 1_500,
+///         replaced_at: None,
 ///     });
 /// }
 /// let bundle = encode_time_series(&columns)?;

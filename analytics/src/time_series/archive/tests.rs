@@ -26,6 +26,7 @@ fn rows(n: u8) -> TimeSeriesColumns {
             recorded_by: None,
             batch_id: (row > 3).then_some([row; 16]),
             ingested_at: i64::from(row) * 1_000_000 + 77,
+            replaced_at: (row % 7 == 2).then_some(i64::from(row) * 1_000_000 + 99),
         });
     }
     columns
