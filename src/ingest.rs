@@ -52,7 +52,7 @@ struct IngestOptions {
 /// Who is right where a reading is there already.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum OnConflict {
+pub(crate) enum OnConflict {
     #[default]
     Update,
     Ignore,
@@ -177,12 +177,7 @@ COMMENT ON FUNCTION sop_ml.ingest_observations(uuid, text[], uuid[], timestamptz
 
 impl IngestOptions {
     fn check(self) -> PgResult<Checked> {
-        let max_future = self.max_future_minutes.unwrap_or(USUAL_MAX_FUTURE_MINUTES);
-        if !(0.0..=LONGEST_MAX_FUTURE_MINUTES).contains(&max_future) {
-            return Err(invalid_parameter(format!(
-                "invalid options: max_future_minutes must be between 0 and {LONGEST_MAX_FUTURE_MINUTES}, not {max_future}"
-            )));
-        }
+        let max_future = max_future_minutes(self.max_future_minutes)?;
         Ok(Checked {
             on_conflict: self.on_conflict,
             not_finite: self.not_finite,
@@ -196,6 +191,17 @@ impl IngestOptions {
             recorded_by: options::uuid("recorded_by", self.recorded_by.as_deref())?,
         })
     }
+}
+
+/// How far ahead of the server's clock a reading may lie, in minutes.
+pub(crate) fn max_future_minutes(option: Option<f64>) -> PgResult<f64> {
+    let minutes = option.unwrap_or(USUAL_MAX_FUTURE_MINUTES);
+    if (0.0..=LONGEST_MAX_FUTURE_MINUTES).contains(&minutes) {
+        return Ok(minutes);
+    }
+    Err(invalid_parameter(format!(
+        "invalid options: max_future_minutes must be between 0 and {LONGEST_MAX_FUTURE_MINUTES}, not {minutes}"
+    )))
 }
 
 /// The arrays side by side.

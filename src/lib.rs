@@ -33,6 +33,7 @@ mod archive;
 mod arguments;
 mod arrays;
 mod audit;
+mod bulk_load;
 mod data_preparation;
 mod data_quality;
 mod drift;

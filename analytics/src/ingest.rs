@@ -40,6 +40,18 @@ pub enum NotFinite {
     Keep,
 }
 
+impl NotFinite {
+    /// The word of options.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Null => "null",
+            Self::Keep => "keep",
+        }
+    }
+}
+
 /// The rules of a call.
 #[derive(Debug, Clone)]
 pub struct Rules {

@@ -142,6 +142,8 @@ fn ordinary(argument: &str) -> Option<&'static str> {
         "time_zone" => "'Europe/Vienna'",
         "source" => "'custom'",
         "severity" => "'low'",
+        "purpose" => "'training'",
+        "state" => "'denied'",
         "feature_names" => "NULL",
         _ => return None,
     })

@@ -14,7 +14,7 @@ use sop_ml_e2e::catalogue::{assert_same_lines, definitions, privileges, relation
 use sop_ml_e2e::{Database, shared, sqlstate};
 
 /// The 33 tables of the machine-learning data layer, and those of migrations 036 and 043 around them.
-const TABLES: [&str; 45] = [
+const TABLES: [&str; 46] = [
     // 037 training data
     "sop_ml_models",
     "sop_training_datasets",

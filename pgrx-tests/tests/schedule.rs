@@ -27,7 +27,7 @@ fn statuses(rows: &[(String, String, Option<String>)]) -> Vec<&str> {
 fn standing_jobs(database: &Database) -> Vec<String> {
     database.texts(
         "SELECT format('%s %s %s', job_name, unique_key, status) FROM sop_ml.sop_job_queue
-          WHERE unique_key IN ('nightly', 'partitions') ORDER BY 1",
+          WHERE unique_key IN ('nightly', 'partitions', 'policies') ORDER BY 1",
     )
 }
 

@@ -35,7 +35,7 @@ BEGIN
                                  'acknowledge_alert', 'resolve_alert', 'cancel_job', 'set_privacy_preference')
                 THEN 'sop_ml_manager, sop_ml_operator'
             WHEN member.name IN ('maintain_partitions', 'refresh_performance_summaries', 'claim_job', 'execute_job', 'schedule_jobs',
-                                 'archive_time_series', 'restore_archive', 'apply_time_series_policies')
+                                 'archive_time_series', 'restore_archive', 'apply_time_series_policies', 'load_observations')
                 THEN 'sop_ml_operator'
         END;
         IF grantees IS NOT NULL THEN

@@ -71,3 +71,40 @@ SELECT ingest_observations(NULL, '{a}', NULL, '{2026-03-02 12:00+00}', '{1}', '{
 SELECT ingest_observations(NULL, '{a}', NULL, '{2026-03-02 12:00+00}', '{1}', '{"dimensions": 3}');
 SELECT ingest_observations(NULL, '{a}', NULL, '{2026-03-02 12:00+00}', '{1}', '{"unheard_of": 1}');
 RESET ROLE;
+
+-- From a staging table: every reason, the last of two with one key, what is there already.
+CREATE UNLOGGED TABLE public.staged (LIKE sop_time_series_data INCLUDING DEFAULTS, remark text);
+ALTER TABLE public.staged ALTER restaurant_id DROP NOT NULL, ALTER metric_name DROP NOT NULL, ALTER observed_at DROP NOT NULL,
+    ALTER sop_id DROP NOT NULL, ALTER source DROP NOT NULL;
+INSERT INTO public.staged (restaurant_id, metric_name, sop_id, source, observed_at, value, dimensions, quality_flag, remark)
+SELECT '00000000-0000-0000-0000-0000000a4002', t.* FROM (VALUES
+    ('mill', NULL::uuid, NULL, timestamptz '2026-04-01 10:00+00', 1::float8, NULL::jsonb, NULL, 'taken'),
+    ('mill', NULL, NULL, '2026-04-01 10:00+00', 2, '{"a": 1}', 'good', 'taken, and right'),
+    ('mill', NULL, 'b', '2026-04-01 10:00+00', NULL, NULL, NULL, 'taken: missing'),
+    ('mill', NULL, 'b', '2026-04-01 10:01+00', 'NaN', NULL, NULL, 'not finite'),
+    ('', NULL, 'b', '2026-04-01 10:02+00', 1, NULL, NULL, 'no metric'),
+    (NULL, NULL, 'b', '2026-04-01 10:02+00', 1, NULL, NULL, 'no metric'),
+    ('mill', NULL, 'b', NULL, 1, NULL, NULL, 'no time'),
+    ('mill', NULL, 'b', 'infinity', 1, NULL, NULL, 'no time'),
+    ('mill', NULL, 'b', now() + interval '2 hours', 1, NULL, NULL, 'not yet'),
+    ('mill', NULL, 'b', '2026-04-01 10:03+00', 1, '[1]', NULL, 'no object'),
+    ('mill', NULL, 'b', '2026-04-01 10:04+00', 1, NULL, 'fine', 'no flag')) AS t;
+INSERT INTO public.staged (restaurant_id, metric_name, observed_at, value) VALUES
+    (NULL, 'mill', '2026-04-01 10:00+00', 1), ('00000000-0000-0000-0000-000000000000', 'mill', '2026-04-01 10:00+00', 1);
+SELECT * FROM load_observations('public.staged');
+SELECT metric_name, source, observed_at, value, dimensions, quality_flag, replaced_at FROM sop_time_series_data
+WHERE restaurant_id = '00000000-0000-0000-0000-0000000a4002' ORDER BY source;
+UPDATE public.staged SET value = 3 WHERE remark = 'taken, and right';
+SELECT inserted, updated, unchanged FROM load_observations('public.staged', '{"on_conflict": "ignore"}');
+SELECT inserted, updated, unchanged, rejected FROM load_observations('public.staged', '{"not_finite": "null", "max_future_minutes": 180}');
+SELECT source, value FROM sop_time_series_data WHERE restaurant_id = '00000000-0000-0000-0000-0000000a4002' AND observed_at < now() ORDER BY source, observed_at;
+CREATE TABLE public."Half staged" (restaurant_id uuid, metric_name varchar, "value" float8);
+SELECT load_observations('public."Half staged"');
+SELECT load_observations('sop_daily_performance_summary');
+SELECT load_observations(NULL);
+SELECT load_observations(4711);
+SELECT load_observations('public.staged', '{"unknown_metric": "reject"}');
+SET ROLE ingest_analyst;
+SELECT load_observations('public.staged');
+RESET ROLE;
+DROP TABLE public.staged, public."Half staged";
