@@ -99,6 +99,10 @@ fmt: ## format the Rust code
 bench: install ## measure analytics with criterion and the SQL of bench/sql in a throw-away server
 	@scripts/bench.sh
 
+.PHONY: bench-volume
+bench-volume: install ## three months of ten restaurants, loaded, rolled up, asked for and archived (SHARE=0.1 for a tenth)
+	@scripts/bench-volume.sh
+
 .PHONY: doc
 doc: install ## regenerate docs/schema.md from the comments in the database
 	@scripts/cargo.sh run --package sop-ml-e2e --bin schema-doc -- docs/schema.md
