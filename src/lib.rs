@@ -32,6 +32,7 @@ mod anomalies;
 mod arguments;
 mod arrays;
 mod audit;
+mod capabilities;
 mod data_preparation;
 mod data_quality;
 mod drift;
@@ -60,6 +61,7 @@ mod statistics;
 mod subtransaction;
 mod tenancy;
 mod time_series;
+mod timescaledb;
 mod trend;
 
 ::pgrx::pg_module_magic!(name, version);

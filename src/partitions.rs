@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 use crate::error::{PgResult, insufficient_privilege, internal, invalid_parameter};
 use crate::sql;
 use crate::subtransaction::{Failure, isolated};
+use crate::timescaledb;
 
 const RELATIONS: &str = include_str!("../sql/queries/partitions_relations.sql");
 const DEFAULT_MONTHS: &str = include_str!("../sql/queries/partitions_default_months.sql");
@@ -22,6 +23,7 @@ const GUARD: &str = include_str!("../sql/queries/partitions_guard.sql");
 const EXPIRED: &str = include_str!("../sql/queries/partitions_expired.sql");
 const POLICY_DONE: &str = include_str!("../sql/queries/partitions_policy_done.sql");
 
+const TIME_SERIES: &str = "sop_time_series_data";
 const OPERATOR: &CStr = c"sop_ml_operator";
 /// Ten years ahead is more than any plan needs; every partition costs planning time.
 const MAX_MONTHS_AHEAD: i32 = 120;
@@ -97,10 +99,12 @@ fn maintain_partitions(
     for relation in relations()? {
         pgrx::check_for_interrupts!();
         let made = isolated(|| make_partitions(&relation, months_ahead));
-        report(&relation, made, &mut actions);
+        report(&relation.name, made, &mut actions);
         let retired = isolated(|| retire_partitions(&relation, retention));
-        report(&relation, retired, &mut actions);
+        report(&relation.name, retired, &mut actions);
     }
+    let retired = isolated(|| retire_chunks(retention));
+    report(TIME_SERIES, retired, &mut actions);
     Ok(TableIterator::new(actions))
 }
 
@@ -144,7 +148,7 @@ fn relations() -> PgResult<Vec<Relation>> {
 }
 
 /// Adds what was done; a failure undid the work on this relation and is told instead.
-fn report(relation: &Relation, done: Result<Vec<Action>, Failure>, actions: &mut Vec<Action>) {
+fn report(relation: &str, done: Result<Vec<Action>, Failure>, actions: &mut Vec<Action>) {
     match done {
         Ok(done) => actions.extend(done),
         Err(failure) => {
@@ -153,14 +157,13 @@ fn report(relation: &Relation, done: Result<Vec<Action>, Failure>, actions: &mut
                 "40P01" => "skipped: deadlock".to_owned(),
                 sqlstate => {
                     warning!(
-                        "maintain_partitions: {}: {} (SQLSTATE {sqlstate})",
-                        relation.name,
+                        "maintain_partitions: {relation}: {} (SQLSTATE {sqlstate})",
                         failure.message
                     );
                     format!("failed: {} (SQLSTATE {sqlstate})", failure.message)
                 }
             };
-            actions.push((relation.name.clone(), None, action, 0));
+            actions.push((relation.to_owned(), None, action, 0));
         }
     }
 }
@@ -210,6 +213,26 @@ fn make_partitions(relation: &Relation, months_ahead: i32) -> PgResult<Vec<Actio
     Ok(actions)
 }
 
+/// Makes and attaches the partitions of a table without rows: those of the coming months, and those that its rows will need
+/// (months and how many rows each has).
+pub(crate) fn make_empty(
+    table: &str,
+    months_ahead: i32,
+    months: Vec<(TimestampWithTimeZone, i64)>,
+) -> PgResult<()> {
+    let relation = relations()?
+        .into_iter()
+        .find(|relation| relation.name == table)
+        .ok_or_else(|| internal(format!("{table} is not partitioned")))?;
+    for month in months_to_make(&relation, months_ahead, months)? {
+        pgrx::check_for_interrupts!();
+        let statements = statements(&relation, &month)?;
+        run(&statements.create)?;
+        run(&statements.attach)?;
+    }
+    Ok(())
+}
+
 /// Reads through [`sql::modify`] for a snapshot of its own: after the lock it must see what others did meanwhile.
 fn months_due(relation: &Relation, months_ahead: i32) -> PgResult<Vec<Month>> {
     let count = text(DEFAULT_MONTHS, &parent_and_default(relation))?;
@@ -219,6 +242,14 @@ fn months_due(relation: &Relation, months_ahead: i32) -> PgResult<Vec<Month>> {
             row.required::<i64>(2)?,
         ))
     })?;
+    months_to_make(relation, months_ahead, counts)
+}
+
+fn months_to_make(
+    relation: &Relation,
+    months_ahead: i32,
+    counts: Vec<(TimestampWithTimeZone, i64)>,
+) -> PgResult<Vec<Month>> {
     let (months, rows): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
     sql::modify(
         DUE,
@@ -300,15 +331,30 @@ fn retire_partitions(relation: &Relation, retention: Option<Interval>) -> PgResu
         };
         actions.push((relation.name.clone(), Some(partition), action.to_owned(), 0));
     }
-    let summary = format!(
-        "partitions retired: {}; waiting for the roll-up: {waiting}",
-        actions.len() - waiting
-    );
-    sql::execute(
-        POLICY_DONE,
-        &[relation.name.as_str().into(), summary.as_str().into()],
-    )?;
+    note_run(&relation.name, actions.len() - waiting, waiting)?;
     Ok(actions)
+}
+
+/// The same for the time series where they are a hypertable, which is none of the partitioned tables.
+fn retire_chunks(retention: Option<Interval>) -> PgResult<Vec<Action>> {
+    let chunks = timescaledb::retire_chunks(retention)?;
+    if chunks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let retired = chunks
+        .iter()
+        .filter(|(_, action)| action == "dropped")
+        .count();
+    note_run(TIME_SERIES, retired, chunks.len() - retired)?;
+    Ok(chunks
+        .into_iter()
+        .map(|(chunk, action)| (TIME_SERIES.to_owned(), Some(chunk), action, 0))
+        .collect())
+}
+
+fn note_run(relation: &str, retired: usize, waiting: usize) -> PgResult<()> {
+    let summary = format!("partitions retired: {retired}; waiting for the roll-up: {waiting}");
+    sql::execute(POLICY_DONE, &[relation.into(), summary.as_str().into()]).map(|_| ())
 }
 
 fn parent_and_default(relation: &Relation) -> [pgrx::datum::DatumWithOid<'static>; 2] {

@@ -134,7 +134,8 @@ END
 $policies$;
 
 -- Policies of a parent do not reach a query that names its partition: partitions deny by default, and so does whatever else
--- lies in sop_ml_storage. FORCE, because the owner of a partition must come through the parent too.
+-- lies in sop_ml_storage. FORCE, because the owner of a partition must come through the parent too. Chunks of a hypertable
+-- come into being without it while rows are inserted; they are closed by 415_hypertable_rights.sql.
 DO $storage$
 DECLARE
     relation name;
@@ -144,6 +145,7 @@ BEGIN
         WHERE c.relnamespace = 'sop_ml_storage'::pg_catalog.regnamespace
           AND c.relkind IN ('r', 'p')
           AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid AND NOT c.relispartition)
     LOOP
         EXECUTE format('ALTER TABLE sop_ml_storage.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', relation);
     END LOOP;
