@@ -307,7 +307,7 @@ fn require_nothing_depends(further: Vec<String>) -> PgResult<()> {
 
 /// Puts a new table in the place of the old one: made, furnished by `prepare`, filled, and given what the old one had.
 fn replace_table(is_partitioned: bool, prepare: impl FnOnce() -> PgResult<()>) -> PgResult<i64> {
-    let definition = sql::modify(DEFINITION, &[], |row| {
+    let definition = sql::modify(DEFINITION, &[is_partitioned.into()], |row| {
         Ok((row.required::<i32>(1)?, row.required::<String>(2)?))
     })?;
     run(SET_ASIDE)?;

@@ -71,7 +71,7 @@ SELECT inserted, rejected, reasons
 FROM sop_ml.ingest_observations(NULL, '{fridge_celsius,nobody_knows}', NULL, '{2025-03-05 10:00+00,2025-03-05 10:00+00}', '{4,5}',
     '{"on_conflict": "ignore", "unknown_metric": "reject"}');
 -- # which hours are dirty [postgres]
-SELECT restaurant_id, bucket_start, count(*) FROM sop_ml_storage.dirty_buckets WHERE source = 'time_series'
+SELECT restaurant_id, bucket_start::date, count(*), count(DISTINCT bucket_start) FROM sop_ml_storage.dirty_buckets WHERE source = 'time_series'
 GROUP BY 1, 2 ORDER BY 1, 2;
 -- # the same key twice [staff_a]
 INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
@@ -105,6 +105,10 @@ INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at
 VALUES ('a0000000-0000-4000-8000-000000000001', 'wait_minutes', '2025-03-01 12:15+00', 1),
        ('a0000000-0000-4000-8000-000000000001', 'wait_minutes', '2025-03-01 12:15+00', 2)
 ON CONFLICT (restaurant_id, metric_name, sop_id, source, observed_at) DO UPDATE SET value = excluded.value;
+-- # replace, naming the constraint [analyst_a]
+INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
+VALUES ('a0000000-0000-4000-8000-000000000001', 'wait_minutes', '2025-03-01 12:15+00', 8.5)
+ON CONFLICT ON CONSTRAINT sop_time_series_data_pkey DO UPDATE SET value = excluded.value - 0.5 RETURNING value;
 -- # conflict on columns that are no key [analyst_a]
 INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
 VALUES ('a0000000-0000-4000-8000-000000000001', 'wait_minutes', '2025-03-01 12:15+00', 1)
@@ -154,7 +158,7 @@ SELECT count(*), count(DISTINCT bucket_start) FROM sop_ml_storage.dirty_buckets 
 -- == convert here
 
 -- # how many after that [viewer_a]
-SELECT metric_name, count(*), count(value), sum(value), min(observed_at), max(observed_at)
+SELECT metric_name, count(*), count(value), round(sum(value)::numeric, 6), min(observed_at), max(observed_at)
 FROM sop_ml.sop_time_series_data GROUP BY 1 ORDER BY 1;
 -- # the other restaurant sees its own [analyst_b]
 SELECT metric_name, count(*), sum(value) FROM sop_ml.sop_time_series_data GROUP BY 1 ORDER BY 1;
@@ -230,9 +234,11 @@ WHERE metric_name = 'fridge_celsius' AND observed_at = '2025-03-02 03:03+00' RET
 UPDATE sop_ml.sop_time_series_data SET value = value + 0.1, unit = 'celsius'
 WHERE restaurant_id = 'a0000000-0000-4000-8000-000000000001' AND metric_name = 'fridge_celsius' AND observed_at >= '2025-03-29';
 -- # corrected from another table [analyst_a]
-UPDATE sop_ml.sop_time_series_data AS d SET value = v.value
-FROM (VALUES (timestamptz '2025-03-01 12:00+00', 4.75::float8), ('2025-03-01 12:05+00', 5.25)) AS v (observed_at, value)
-WHERE d.metric_name = 'wait_minutes' AND d.observed_at = v.observed_at RETURNING d.observed_at, d.value;
+WITH changed AS (
+    UPDATE sop_ml.sop_time_series_data AS d SET value = v.value
+    FROM (VALUES (timestamptz '2025-03-01 12:00+00', 4.75::float8), ('2025-03-01 12:05+00', 5.25)) AS v (observed_at, value)
+    WHERE d.metric_name = 'wait_minutes' AND d.observed_at = v.observed_at RETURNING d.observed_at, d.value)
+SELECT * FROM changed ORDER BY 1;
 -- # an update of nothing [analyst_a]
 UPDATE sop_ml.sop_time_series_data SET value = 0 WHERE observed_at < '0100-01-01 BC';
 -- # staff may not correct [staff_a]
@@ -255,7 +261,11 @@ ON CONFLICT (restaurant_id, metric_name, sop_id, source, observed_at) DO UPDATE 
 UPDATE sop_ml.sop_time_series_data SET metric_name = metric_name, observed_at = observed_at, value = 4.8
 WHERE metric_name = 'wait_minutes' AND observed_at = '2025-03-01 12:00+00';
 -- # rows are deleted [analyst_a]
-DELETE FROM sop_ml.sop_time_series_data WHERE metric_name = 'score' AND observed_at < '2000-01-01' RETURNING observed_at, value;
+WITH gone AS (DELETE FROM sop_ml.sop_time_series_data WHERE metric_name = 'score' AND observed_at < '2000-01-01' RETURNING observed_at, value)
+SELECT * FROM gone ORDER BY 1;
+-- # rows of one's own restaurant are deleted by naming it [analyst_a]
+DELETE FROM sop_ml.sop_time_series_data WHERE restaurant_id = 'a0000000-0000-4000-8000-000000000001' AND metric_name = 'oven_celsius'
+    AND observed_at > '2025-06-30';
 -- # deleted by another table [analyst_a]
 DELETE FROM sop_ml.sop_time_series_data AS d USING (VALUES (timestamptz '2025-03-01 12:20+00')) AS v (observed_at)
 WHERE d.metric_name = 'wait_minutes' AND d.observed_at = v.observed_at;
@@ -264,7 +274,7 @@ DELETE FROM sop_ml.sop_time_series_data WHERE metric_name = 'score';
 -- # another's rows are not deleted [analyst_b]
 DELETE FROM sop_ml.sop_time_series_data WHERE metric_name IN ('score', 'wait_minutes');
 -- # the log after corrections and deletions [postgres]
-SELECT restaurant_id, bucket_start, count(*) FROM sop_ml_storage.dirty_buckets WHERE source = 'time_series'
+SELECT restaurant_id, bucket_start::date, count(*), count(DISTINCT bucket_start) FROM sop_ml_storage.dirty_buckets WHERE source = 'time_series'
 GROUP BY 1, 2 ORDER BY 1, 2;
 -- # a person's readings are erased [analyst_a]
 DELETE FROM sop_ml.sop_time_series_data WHERE restaurant_id = 'a0000000-0000-4000-8000-000000000001'
@@ -337,8 +347,6 @@ a0000000-0000-4000-8000-000000000001,copied,2025-02-01 00:00+00,1
 a0000000-0000-4000-8000-000000000001,copied,2025-09-01 00:00+00,2
 b0000000-0000-4000-8000-000000000002,copied,2025-02-01 00:00+00,3
 \.
--- # tenants do not copy in [staff_a]
-COPY sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value) FROM STDIN (FORMAT csv);
 -- # what was copied [operator]
 SELECT restaurant_id, observed_at, value FROM sop_ml.sop_time_series_data WHERE metric_name = 'copied' ORDER BY 1, 2;
 -- # by the hour in UTC [viewer_a]
@@ -431,9 +439,11 @@ WITH RECURSIVE step AS (
     FROM step WHERE at IS NOT NULL)
 SELECT at FROM step WHERE at IS NOT NULL ORDER BY 1;
 -- # written by a common table expression [analyst_a]
-WITH gone AS (DELETE FROM sop_ml.sop_time_series_data WHERE metric_name = 'copied' RETURNING *)
-INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
-SELECT restaurant_id, 'moved', observed_at + interval '5 years', value FROM gone RETURNING observed_at, value;
+WITH gone AS (DELETE FROM sop_ml.sop_time_series_data WHERE metric_name = 'copied' RETURNING *),
+moved AS (
+    INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
+    SELECT restaurant_id, 'moved', observed_at + interval '5 years', value FROM gone RETURNING observed_at, value)
+SELECT * FROM moved ORDER BY 1;
 -- # a day is rolled up [manager_a]
 SELECT sop_ml.aggregate_performance('a0000000-0000-4000-8000-000000000001', '2025-03-01 23:00+00', '2025-03-02 23:00+00') > 0;
 -- # hours of that day [viewer_a]

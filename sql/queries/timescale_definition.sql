@@ -1,6 +1,8 @@
 -- The statements that give the new table of the same name what the old one had: constraints and indexes (stage 1, after the
 -- rows: an index is built faster than filled), triggers, policies and remarks (stage 2). Read before the old one is set
 -- aside. CHECK constraints and columns come with LIKE; what belongs to TimescaleDB is its own affair.
+-- $1 whether the new table is partitioned: the tenant's condition in the policies of sop_ml is an equality there, and on a
+-- hypertable a membership in an array (300_policies.sql says why).
 WITH old AS (
     SELECT c.oid, c.oid::regclass AS name, c.relreplident, c.relforcerowsecurity, c.relrowsecurity
     FROM pg_catalog.pg_class AS c WHERE c.oid = 'sop_ml.sop_time_series_data'::regclass
@@ -10,6 +12,18 @@ WITH old AS (
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
                       JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'timescaledb'
                       WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = t.tgfoid AND d.deptype = 'e')
+), old_policy AS (
+    SELECT p.oid, p.polname, p.polcmd, p.polpermissive, p.polroles, pg_get_expr(p.polwithcheck, p.polrelid) AS check_,
+           CASE WHEN NOT starts_with(p.polname::text, 'sop_ml_') THEN e.using_
+                WHEN $1 THEN regexp_replace(e.using_, form.membership_pattern, form.equality)
+                ELSE replace(e.using_, form.equality, form.membership) END AS using_
+    FROM old
+    JOIN pg_catalog.pg_policy AS p ON p.polrelid = old.oid
+    CROSS JOIN LATERAL pg_get_expr(p.polqual, p.polrelid) AS e (using_)
+    CROSS JOIN (VALUES ('(restaurant_id = sop_ml.current_restaurant())',
+                        '(restaurant_id = ANY ((SELECT ARRAY[sop_ml.current_restaurant()])::uuid[]))',
+                        '\(restaurant_id = ANY \(\(\s*SELECT ARRAY\[sop_ml\.current_restaurant\(\)\][^)]*\)::uuid\[\]\)\)'))
+        AS form (equality, membership, membership_pattern)
 ), statement (stage, place, name, text) AS (
     SELECT 1, 1, k.conname, format('ALTER TABLE %s ADD CONSTRAINT %I %s', old.name, k.conname, pg_get_constraintdef(k.oid))
     FROM old JOIN pg_catalog.pg_constraint AS k ON k.conrelid = old.oid
@@ -43,9 +57,8 @@ WITH old AS (
             CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
             (SELECT string_agg(CASE role WHEN 0::oid THEN 'PUBLIC' ELSE role::regrole::text END, ', ' ORDER BY role)
              FROM unnest(p.polroles) AS role))
-        || coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
-        || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
-    FROM old JOIN pg_catalog.pg_policy AS p ON p.polrelid = old.oid
+        || coalesce(' USING (' || p.using_ || ')', '') || coalesce(' WITH CHECK (' || p.check_ || ')', '')
+    FROM old, old_policy AS p
     UNION ALL
     SELECT 2, 4, 'row security', format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', old.name) FROM old WHERE old.relrowsecurity
     UNION ALL
@@ -68,7 +81,6 @@ WITH old AS (
     FROM old, old_trigger AS t WHERE obj_description(t.oid, 'pg_trigger') IS NOT NULL
     UNION ALL
     SELECT 2, 5, p.polname, format('COMMENT ON POLICY %I ON %s IS %L', p.polname, old.name, obj_description(p.oid, 'pg_policy'))
-    FROM old JOIN pg_catalog.pg_policy AS p ON p.polrelid = old.oid
-    WHERE obj_description(p.oid, 'pg_policy') IS NOT NULL
+    FROM old, old_policy AS p WHERE obj_description(p.oid, 'pg_policy') IS NOT NULL
 )
 SELECT s.stage, s.text FROM statement AS s ORDER BY s.stage, s.place, s.name
