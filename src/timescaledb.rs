@@ -19,6 +19,7 @@ const LOCK: &str = include_str!("../sql/queries/timescale_lock.sql");
 const OBSTACLES: &str = include_str!("../sql/queries/timescale_obstacles.sql");
 const JOBS: &str = include_str!("../sql/queries/timescale_jobs.sql");
 const DEFINITION: &str = include_str!("../sql/queries/timescale_definition.sql");
+const UNBIND: &str = include_str!("../sql/queries/timescale_unbind.sql");
 const SET_ASIDE: &str = include_str!("../sql/queries/timescale_set_aside.sql");
 const MAKE_TABLE: &str = include_str!("../sql/queries/timescale_make_table.sql");
 const GRANTS: &str = include_str!("../sql/queries/timescale_grants.sql");
@@ -310,6 +311,7 @@ fn replace_table(is_partitioned: bool, prepare: impl FnOnce() -> PgResult<()>) -
     let definition = sql::modify(DEFINITION, &[is_partitioned.into()], |row| {
         Ok((row.required::<i32>(1)?, row.required::<String>(2)?))
     })?;
+    run(UNBIND)?;
     run(SET_ASIDE)?;
     run(&text(MAKE_TABLE, &[is_partitioned.into()])?)?;
     prepare()?;

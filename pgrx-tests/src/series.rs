@@ -81,17 +81,28 @@ pub fn database(cluster: &Cluster, name: &str) -> Database {
     database
 }
 
-/// Action, rows moved and detail.
-#[must_use]
+/// Makes the table a hypertable without compression; answers with action, rows moved and detail.
+///
+/// # Panics
+/// When it is refused.
 pub fn enable(database: &Database) -> (String, i64, String) {
-    let row = &database.query("SELECT * FROM sop_ml.enable_timescaledb(compression => false)")[0];
-    (row.get(0), row.get(1), row.get(2))
+    conversion(
+        database,
+        "SELECT * FROM sop_ml.enable_timescaledb(compression => false)",
+    )
 }
 
 /// The same of the way back.
-#[must_use]
+///
+/// # Panics
+/// When it is refused.
 pub fn disable(database: &Database) -> (String, i64, String) {
-    let row = &database.query("SELECT * FROM sop_ml.disable_timescaledb()")[0];
+    conversion(database, "SELECT * FROM sop_ml.disable_timescaledb()")
+}
+
+fn conversion(database: &Database, statement: &str) -> (String, i64, String) {
+    let rows = database.query(statement);
+    let row = rows.first().expect("a conversion answers with a row");
     (row.get(0), row.get(1), row.get(2))
 }
 

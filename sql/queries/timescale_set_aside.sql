@@ -1,4 +1,3 @@
--- The old table with all it has goes to the storage schema, so that its name, and the names of its constraints and
--- indexes, are free for the new one. Its rows are then read by its owner, whom forced row-level security would bind.
-ALTER TABLE sop_ml.sop_time_series_data NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;
-ALTER TABLE sop_ml.sop_time_series_data SET SCHEMA sop_ml_storage;
+-- The old table with all it has goes to the storage schema, so that its name, and the names of its constraints and indexes, are
+-- free for the new one.
+ALTER TABLE sop_ml.sop_time_series_data SET SCHEMA sop_ml_storage
