@@ -36,8 +36,9 @@ const TABLE: &str = "sop_time_series_data";
 const USUAL_CHUNK_DAYS: i32 = 7;
 /// Months that get a partition before they come, as `maintain_partitions()` makes them.
 const MONTHS_AHEAD: i32 = 3;
-/// Statements of [`DEFINITION`] that come before the rest.
-const KEYS_AND_INDEXES: i32 = 1;
+/// Stages of [`DEFINITION`]: while the old table is there, and when it is gone.
+const WITH_THE_OLD: i32 = 1;
+const WITHOUT_THE_OLD: i32 = 2;
 
 /// What was done: action, rows moved, and how.
 type Done = (String, i64, String);
@@ -197,7 +198,7 @@ fn enable(compression: bool) -> PgResult<Done> {
     if is_hypertable_now()? {
         return Ok(unchanged("somebody else has just converted it"));
     }
-    require_nothing_depends(Vec::new())?;
+    require_nothing_depends(false, Vec::new())?;
     let days = one(CHUNK_DAYS, &[], |row| row.required::<i32>(1))?;
     let create = create_hypertable(&extension, days)?;
     let moved = replace_table(false, || run(&create))?;
@@ -228,7 +229,7 @@ fn disable() -> PgResult<Done> {
         return Ok(unchanged("somebody else has just converted it"));
     }
     let jobs = sql::modify(JOBS, &[], |row| row.required::<String>(1))?;
-    require_nothing_depends(jobs)?;
+    require_nothing_depends(true, jobs)?;
     let moved = replace_table(true, || {
         let months = sql::modify(MONTHS, &[], |row| {
             Ok((
@@ -293,14 +294,16 @@ fn is_hypertable_now() -> PgResult<bool> {
     one(IS_HYPERTABLE, &[], |row| row.required(1))
 }
 
-fn require_nothing_depends(further: Vec<String>) -> PgResult<()> {
-    let mut obstacles = sql::modify(OBSTACLES, &[], |row| row.required::<String>(1))?;
+fn require_nothing_depends(is_partitioned: bool, further: Vec<String>) -> PgResult<()> {
+    let mut obstacles = sql::modify(OBSTACLES, &[is_partitioned.into()], |row| {
+        row.required::<String>(1)
+    })?;
     obstacles.extend(further);
     if obstacles.is_empty() {
         return Ok(());
     }
     Err(prerequisite(format!(
-        "these depend on sop_ml.sop_time_series_data and would be lost: {}",
+        "these belong to sop_ml.sop_time_series_data and would be lost: {}",
         obstacles.join(", ")
     ))
     .set_hint("Drop them, convert, and make them again."))
@@ -321,16 +324,19 @@ fn replace_table(is_partitioned: bool, prepare: impl FnOnce() -> PgResult<()>) -
     }
     run(RIGHTS)?;
     let moved = move_rows()?;
-    let (first, rest): (Vec<_>, Vec<_>) = definition
-        .into_iter()
-        .partition(|(stage, _)| *stage == KEYS_AND_INDEXES);
-    for (_, statement) in first.iter().chain(&rest) {
+    apply(&definition, WITH_THE_OLD)?;
+    run(DROP_OLD)?;
+    apply(&definition, WITHOUT_THE_OLD)?;
+    run(ANALYZE)?;
+    Ok(moved)
+}
+
+fn apply(definition: &[(i32, String)], wanted: i32) -> PgResult<()> {
+    for (_, statement) in definition.iter().filter(|(stage, _)| *stage == wanted) {
         pgrx::check_for_interrupts!();
         run(statement)?;
     }
-    run(DROP_OLD)?;
-    run(ANALYZE)?;
-    Ok(moved)
+    Ok(())
 }
 
 fn move_rows() -> PgResult<i64> {

@@ -31,9 +31,11 @@ UNION ALL SELECT format('index %s %s', replace(pg_get_indexdef(indexrelid), ' ON
 WHERE indrelid = 'sop_ml.sop_time_series_data'::regclass
 UNION ALL SELECT format('trigger %s %s %s', pg_get_triggerdef(oid), tgenabled, obj_description(oid)) FROM pg_trigger
 WHERE tgrelid = 'sop_ml.sop_time_series_data'::regclass AND NOT tgisinternal AND tgname <> 'ts_insert_blocker'
+UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext WHERE stxrelid = 'sop_ml.sop_time_series_data'::regclass
 UNION ALL SELECT format('policy %s %s %s %s %s', policyname, permissive, roles, cmd, with_check) FROM pg_policies
 WHERE schemaname = 'sop_ml' AND tablename = 'sop_time_series_data'
-UNION ALL SELECT format('owner %s, row security %s %s, %s', relowner::regrole, relrowsecurity, relforcerowsecurity, obj_description(oid))
+UNION ALL SELECT format('owner %s, row security %s %s, identity %s, %s', relowner::regrole, relrowsecurity, relforcerowsecurity,
+              relreplident, obj_description(oid))
 FROM pg_class WHERE oid = 'sop_ml.sop_time_series_data'::regclass
 UNION ALL SELECT DISTINCT format('right %s %s %s', grantee, privilege_type, is_grantable) FROM information_schema.column_privileges
 WHERE table_schema = 'sop_ml' AND table_name = 'sop_time_series_data'
@@ -54,11 +56,12 @@ CREATE INDEX user_index ON sop_ml.sop_time_series_data (restaurant_id, recorded_
 COMMENT ON INDEX sop_ml.user_index IS 'who recorded';
 CREATE FUNCTION public.user_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER user_trigger BEFORE INSERT ON sop_ml.sop_time_series_data FOR EACH ROW EXECUTE FUNCTION public.user_trigger();
-ALTER TABLE sop_ml.sop_time_series_data DISABLE TRIGGER user_trigger;
 COMMENT ON TRIGGER user_trigger ON sop_ml.sop_time_series_data IS 'does nothing';
 CREATE POLICY user_policy ON sop_ml.sop_time_series_data AS RESTRICTIVE FOR SELECT TO sop_ml_viewer USING (source <> 'secret');
 ALTER TABLE sop_ml.sop_time_series_data ADD CONSTRAINT user_check CHECK (unit <> 'furlongs');
 ALTER TABLE sop_ml.sop_time_series_data ALTER COLUMN source SET STATISTICS 300;
+CREATE STATISTICS public.user_statistics (dependencies) ON metric_name, source FROM sop_ml.sop_time_series_data;
+ALTER TABLE sop_ml.sop_time_series_data REPLICA IDENTITY FULL;
 CREATE ROLE series_user; GRANT SELECT ON sop_ml.sop_time_series_data TO series_user WITH GRANT OPTION;
 GRANT UPDATE (unit) ON sop_ml.sop_time_series_data TO series_user;";
 
@@ -229,7 +232,8 @@ fn what_cannot_be_converted_is_refused() {
         "CREATE VIEW public.user_view AS SELECT * FROM sop_ml.sop_time_series_data;
          CREATE FUNCTION public.user_function(sop_ml.sop_time_series_data) RETURNS int LANGUAGE sql AS 'SELECT 1';
          CREATE TABLE public.user_table (of_row_type sop_ml.sop_time_series_data);
-         CREATE PUBLICATION user_publication FOR TABLE sop_ml.sop_time_series_data",
+         CREATE PUBLICATION user_publication FOR TABLE sop_ml.sop_time_series_data;
+         ALTER TABLE sop_ml.sop_time_series_data DISABLE TRIGGER sop_ml_dirty_truncate",
     );
     let refused = |statement: &str| {
         let (state, message) = refusal(&database, "postgres", statement);
@@ -239,6 +243,7 @@ fn what_cannot_be_converted_is_refused() {
             "user_function",
             "table user_table",
             "publication user_publication",
+            "trigger sop_ml_dirty_truncate",
         ] {
             assert!(
                 message.replace("public.", "").contains(dependent),
@@ -248,7 +253,8 @@ fn what_cannot_be_converted_is_refused() {
     };
     refused(ENABLE);
     assert_eq!(backend(&database), "native rls");
-    database.run("DROP VIEW public.user_view; DROP FUNCTION public.user_function; DROP TABLE public.user_table; DROP PUBLICATION user_publication");
+    database.run("DROP VIEW public.user_view; DROP FUNCTION public.user_function; DROP TABLE public.user_table; DROP PUBLICATION user_publication;
+         ALTER TABLE sop_ml.sop_time_series_data ENABLE TRIGGER sop_ml_dirty_truncate");
     let (_, _, detail) = enable(&database);
     assert!(detail.starts_with("hypertable of TimescaleDB"), "{detail}");
     database.run("CREATE VIEW public.user_view AS SELECT * FROM sop_ml.sop_time_series_data");

@@ -12,7 +12,7 @@ WITH old AS (
     FROM old, pg_catalog.pg_options_to_table(old.options) AS o
 )
 SELECT format('CREATE TABLE sop_ml.sop_time_series_data (LIKE sop_ml_storage.sop_time_series_data '
-              'INCLUDING ALL EXCLUDING INDEXES) %s; '
+              'INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS) %s; '
               'ALTER TABLE sop_ml.sop_time_series_data OWNER TO %s; ',
               CASE WHEN $1 THEN 'PARTITION BY RANGE (observed_at)' ELSE option.list END, old.owner)
        || CASE WHEN $1 THEN format(

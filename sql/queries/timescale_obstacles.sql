@@ -1,6 +1,7 @@
 -- What depends on the time series and would be lost with the table that is replaced: views, functions with a body of
 -- their own, foreign keys, policies of other tables, columns of its row type, sequences, publications, rules, indexes and
--- triggers of single parts, security labels. Whatever the conversion makes again is left out.
+-- triggers of single parts, security labels. Whatever the conversion makes again is left out. $1 whether the new table is
+-- partitioned: a hypertable has no triggers that are switched off, or fire as replicas do.
 WITH RECURSIVE part AS (
     SELECT 'sop_ml.sop_time_series_data'::regclass::oid AS oid, true AS is_root
     UNION ALL
@@ -56,6 +57,11 @@ WITH RECURSIVE part AS (
     FROM part AS p
     JOIN pg_catalog.pg_class AS c ON c.oid = p.oid AND c.relispartition
     JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = p.oid AND NOT t.tgisinternal AND t.tgparentid = 0
+    UNION
+    SELECT format('trigger %I, which is not simply enabled', t.tgname)
+    FROM part AS p
+    JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = p.oid AND NOT t.tgisinternal AND t.tgenabled <> 'O'
+    WHERE p.is_root AND NOT $1
     UNION
     SELECT format('a security label on %s', pg_describe_object(l.classoid, l.objoid, l.objsubid))
     FROM part AS p
