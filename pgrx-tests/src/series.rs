@@ -1,7 +1,7 @@
 //! The time series on TimescaleDB: a server that has it, databases that can be converted, and the blocks of
 //! `pgrx-tests/queries/time_series.sql`.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::blocks::{self, Block};
 use crate::{Cluster, Database, shared};
@@ -13,7 +13,7 @@ const MARK: &str = "-- == convert here";
 pub const RESTAURANT: &str = "a0000000-0000-4000-8000-000000000001";
 
 /// Logins of the queries, two restaurants with their members, and three SOPs.
-pub const PEOPLE: &str = "
+const PEOPLE: &str = "
 DO $$
 DECLARE wanted text;
 BEGIN
@@ -30,7 +30,6 @@ BEGIN
     GRANT sop_ml_group_reader TO series_group_reader;
     GRANT sop_ml_operator TO series_operator;
     ALTER ROLE series_operator BYPASSRLS;
-EXCEPTION WHEN internal_error THEN NULL; -- another test is making the same roles
 END $$;
 INSERT INTO sop_ml.sop_restaurants (restaurant_id, name, time_zone) VALUES
     ('a0000000-0000-4000-8000-000000000001', 'Alster', 'Europe/Berlin'),
@@ -77,8 +76,16 @@ pub fn timescale() -> Option<&'static Cluster> {
 pub fn database(cluster: &Cluster, name: &str) -> Database {
     let database = cluster.database(name);
     database.run("CREATE EXTENSION sop_ml; CREATE EXTENSION timescaledb");
-    database.run(PEOPLE);
+    add_people(&database);
     database
+}
+
+/// Makes the logins of the queries, two restaurants with their members, and three SOPs.
+pub fn add_people(database: &Database) {
+    // Two sessions at once cannot change the same roles.
+    static ROLES: Mutex<()> = Mutex::new(());
+    let _alone = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
+    database.run(PEOPLE);
 }
 
 /// Makes the table a hypertable without compression; answers with action, rows moved and detail.

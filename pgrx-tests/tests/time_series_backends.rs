@@ -12,7 +12,7 @@
 )]
 
 use sop_ml_e2e::blocks::{self, Block};
-use sop_ml_e2e::series::{PEOPLE, backend, database, disable, enable, parts, timescale};
+use sop_ml_e2e::series::{add_people, backend, database, disable, enable, parts, timescale};
 use sop_ml_e2e::{Database, shared, workspace};
 
 const EXPECTED: &str = "pgrx-tests/queries/time_series.expected";
@@ -48,7 +48,7 @@ fn compare(what: &str, got: &[String]) {
 #[test]
 fn plain_postgresql_answers_as_expected() {
     let database = shared().database_with_extension("series_native");
-    database.run(PEOPLE);
+    add_people(&database);
     assert_eq!(backend(&database), "native rls");
     let got = answers(&database, || ());
     if std::env::var_os("UPDATE_QUERIES").is_some_and(|value| value == "1") {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sop_ml_e2e::effort::figure;
 use sop_ml_e2e::series::{
-    PEOPLE, RESTAURANT, backend, database, disable, enable, is_apache, parts, timescale,
+    RESTAURANT, add_people, backend, database, disable, enable, is_apache, parts, timescale,
 };
 use sop_ml_e2e::{Database, blocks, describe, shared, sqlstate};
 
@@ -200,7 +200,7 @@ fn refusal(database: &Database, role: &str, statements: &str) -> (String, String
 fn what_cannot_be_converted_is_refused() {
     const ENABLE: &str = "SELECT sop_ml.enable_timescaledb(compression => false)";
     let native = shared().database_with_extension("series_refused");
-    native.run(PEOPLE);
+    add_people(&native);
     let (state, message) = refusal(&native, "postgres", ENABLE);
     assert_eq!(state, "55000");
     assert!(
@@ -296,7 +296,7 @@ fn capabilities(database: &Database, role: &str) -> Vec<(String, bool, bool, Str
 #[test]
 fn capabilities_say_what_is_there_and_what_is_used() {
     let database = shared().database_with_extension("series_capabilities");
-    database.run(PEOPLE);
+    add_people(&database);
     let found = capabilities(&database, "series_viewer_a");
     assert_eq!(found, capabilities(&database, "postgres"));
     let names: Vec<&str> = found.iter().map(|row| row.0.as_str()).collect();
