@@ -85,7 +85,7 @@ fuzz: install ## a million random statements of tenants against their models; SO
 
 .PHONY: test-timescale
 test-timescale: install ## the time series on TimescaleDB, whichever edition the server has, and on plain PostgreSQL
-	@scripts/run-suite.sh timescale 1 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e \
+	@scripts/run-suite.sh timescale 10 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e \
 	    --test time_series_backends --test time_series_conversion -- --nocapture
 
 .PHONY: installcheck
