@@ -83,6 +83,11 @@ torture: install ## the heavy end-to-end tests with their full figures (hours); 
 fuzz: install ## a million random statements of tenants against their models; SOP_ML_SEED=N for other ones
 	@SOP_ML_EFFORT=full scripts/run-suite.sh fuzz 1 scripts/cargo.sh test --package sop-ml-e2e --test fuzz -- --nocapture
 
+.PHONY: test-timescale
+test-timescale: install ## the time series on TimescaleDB, whichever edition the server has, and on plain PostgreSQL
+	@scripts/run-suite.sh timescale 10 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e \
+	    --test time_series_backends --test time_series_conversion -- --nocapture
+
 .PHONY: installcheck
 installcheck: ## golden SQL against the running server of PGHOST, PGPORT, PGUSER (superuser; extension installed there)
 	@scripts/regress.sh --running

@@ -113,7 +113,7 @@ pub(crate) fn require_owner(function: &str) -> PgResult<()> {
 
 /// Whoever owned a table here could have this function run a trigger of his with the rights of its caller, and would keep
 /// the rows in his hands.
-fn require_no_strangers() -> PgResult<()> {
+pub(crate) fn require_no_strangers() -> PgResult<()> {
     let strangers = sql::select(
         include_str!("../sql/queries/install_strangers.sql"),
         &[],

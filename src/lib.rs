@@ -34,6 +34,7 @@ mod arguments;
 mod arrays;
 mod audit;
 mod bulk_load;
+mod capabilities;
 mod data_preparation;
 mod data_quality;
 mod drift;
@@ -63,6 +64,7 @@ mod statistics;
 mod subtransaction;
 mod tenancy;
 mod time_series;
+mod timescaledb;
 mod trend;
 
 ::pgrx::pg_module_magic!(name, version);

@@ -13,6 +13,7 @@ use crate::archive::NOT_ROLLED_UP_YET;
 use crate::error::{PgResult, insufficient_privilege, internal, invalid_parameter};
 use crate::sql;
 use crate::subtransaction::{Failure, isolated};
+use crate::timescaledb;
 
 const RELATIONS: &str = include_str!("../sql/queries/partitions_relations.sql");
 const DEFAULT_MONTHS: &str = include_str!("../sql/queries/partitions_default_months.sql");
@@ -23,6 +24,7 @@ const GUARD: &str = include_str!("../sql/queries/partitions_guard.sql");
 const EXPIRED: &str = include_str!("../sql/queries/partitions_expired.sql");
 const POLICY_DONE: &str = include_str!("../sql/queries/partitions_policy_done.sql");
 
+const TIME_SERIES: &str = "sop_time_series_data";
 const OPERATOR: &CStr = c"sop_ml_operator";
 /// Ten years ahead is more than any plan needs; every partition costs planning time.
 const MAX_MONTHS_AHEAD: i32 = 120;
@@ -98,10 +100,12 @@ fn maintain_partitions(
     for relation in relations()? {
         pgrx::check_for_interrupts!();
         let made = isolated(|| make_partitions(&relation, months_ahead));
-        report(&relation, made, &mut actions);
+        report(&relation.name, made, &mut actions);
         let retired = isolated(|| retire_partitions(&relation, retention));
-        report(&relation, retired, &mut actions);
+        report(&relation.name, retired, &mut actions);
     }
+    let retired = isolated(|| retire_chunks(retention));
+    report(TIME_SERIES, retired, &mut actions);
     Ok(TableIterator::new(actions))
 }
 
@@ -145,7 +149,7 @@ fn relations() -> PgResult<Vec<Relation>> {
 }
 
 /// Adds what was done; a failure undid the work on this relation and is told instead.
-fn report(relation: &Relation, done: Result<Vec<Action>, Failure>, actions: &mut Vec<Action>) {
+fn report(relation: &str, done: Result<Vec<Action>, Failure>, actions: &mut Vec<Action>) {
     match done {
         Ok(done) => actions.extend(done),
         Err(failure) => {
@@ -154,14 +158,13 @@ fn report(relation: &Relation, done: Result<Vec<Action>, Failure>, actions: &mut
                 "40P01" => "skipped: deadlock".to_owned(),
                 sqlstate => {
                     warning!(
-                        "maintain_partitions: {}: {} (SQLSTATE {sqlstate})",
-                        relation.name,
+                        "maintain_partitions: {relation}: {} (SQLSTATE {sqlstate})",
                         failure.message
                     );
                     format!("failed: {} (SQLSTATE {sqlstate})", failure.message)
                 }
             };
-            actions.push((relation.name.clone(), None, action, 0));
+            actions.push((relation.to_owned(), None, action, 0));
         }
     }
 }
@@ -211,6 +214,26 @@ fn make_partitions(relation: &Relation, months_ahead: i32) -> PgResult<Vec<Actio
     Ok(actions)
 }
 
+/// Makes and attaches the partitions of a table without rows: those of the coming months, and those that its rows will need
+/// (months and how many rows each has).
+pub(crate) fn make_empty(
+    table: &str,
+    months_ahead: i32,
+    months: Vec<(TimestampWithTimeZone, i64)>,
+) -> PgResult<()> {
+    let relation = relations()?
+        .into_iter()
+        .find(|relation| relation.name == table)
+        .ok_or_else(|| internal(format!("{table} is not partitioned")))?;
+    for month in months_to_make(&relation, months_ahead, months)? {
+        pgrx::check_for_interrupts!();
+        let statements = statements(&relation, &month)?;
+        run(&statements.create)?;
+        run(&statements.attach)?;
+    }
+    Ok(())
+}
+
 /// Reads through [`sql::modify`] for a snapshot of its own: after the lock it must see what others did meanwhile.
 fn months_due(relation: &Relation, months_ahead: i32) -> PgResult<Vec<Month>> {
     let count = text(DEFAULT_MONTHS, &parent_and_default(relation))?;
@@ -220,6 +243,14 @@ fn months_due(relation: &Relation, months_ahead: i32) -> PgResult<Vec<Month>> {
             row.required::<i64>(2)?,
         ))
     })?;
+    months_to_make(relation, months_ahead, counts)
+}
+
+fn months_to_make(
+    relation: &Relation,
+    months_ahead: i32,
+    counts: Vec<(TimestampWithTimeZone, i64)>,
+) -> PgResult<Vec<Month>> {
     let (months, rows): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
     sql::modify(
         DUE,
@@ -272,47 +303,83 @@ fn guard(relation: &Relation, conditions: Vec<&str>) -> PgResult<(String, String
     .ok_or_else(|| internal("no statement for the guard of a default partition"))
 }
 
+/// A partition, or chunk, whose rows have outlived their retention.
+pub(crate) struct Expired {
+    name: String,
+    /// drop, detach, archive (drop when it is empty), wait
+    action: String,
+    statement: String,
+    has_rows: String,
+}
+
+impl Expired {
+    /// A row of the queries that find them.
+    pub(crate) fn of(row: &sql::Row<'_>) -> PgResult<Self> {
+        Ok(Self {
+            name: row.required(1)?,
+            action: row.required(2)?,
+            statement: row.required(3)?,
+            has_rows: row.required(4)?,
+        })
+    }
+
+    /// Does what is to happen to it.
+    fn retire(&self) -> PgResult<&'static str> {
+        pgrx::check_for_interrupts!();
+        let done = match self.action.as_str() {
+            "wait" => return Ok(NOT_ROLLED_UP_YET),
+            "keep" => return Ok("skipped: a chunk cannot be detached"),
+            "archive" if self.has_rows()? => return Ok("skipped: not archived yet"),
+            "detach" => "detached",
+            _ => "dropped",
+        };
+        run(&self.statement)?;
+        Ok(done)
+    }
+
+    fn has_rows(&self) -> PgResult<bool> {
+        let found = sql::modify(&self.has_rows, &[], |row| row.required::<bool>(1))?;
+        Ok(found != [false])
+    }
+}
+
 /// Reads through [`sql::modify`] to see the partitions that this run has made.
 fn retire_partitions(relation: &Relation, retention: Option<Interval>) -> PgResult<Vec<Action>> {
-    let expired = sql::modify(EXPIRED, &[relation.oid.into(), retention.into()], |row| {
-        Ok((
-            row.required::<String>(1)?,
-            row.required::<String>(2)?,
-            row.required::<String>(3)?,
-            row.required::<String>(4)?,
-        ))
-    })?;
+    let expired = sql::modify(
+        EXPIRED,
+        &[relation.oid.into(), retention.into()],
+        Expired::of,
+    )?;
+    retire(&relation.name, &expired)
+}
+
+/// The same for the time series where they are a hypertable, which is none of the partitioned tables.
+fn retire_chunks(retention: Option<Interval>) -> PgResult<Vec<Action>> {
+    let expired = timescaledb::expired_chunks(retention)?;
+    if expired.is_empty() {
+        return Ok(Vec::new());
+    }
+    retire(TIME_SERIES, &expired)
+}
+
+fn retire(relation: &str, expired: &[Expired]) -> PgResult<Vec<Action>> {
     let mut actions = Vec::with_capacity(expired.len());
     let mut waiting = 0_usize;
-    for (partition, action, statement, has_rows) in expired {
-        pgrx::check_for_interrupts!();
-        let action = match action.as_str() {
-            "wait" => NOT_ROLLED_UP_YET,
-            "archive" if sql::modify(&has_rows, &[], |row| row.required::<bool>(1))? != [false] => {
-                "skipped: not archived yet"
-            }
-            "detach" => {
-                run(&statement)?;
-                "detached"
-            }
-            _ => {
-                run(&statement)?;
-                "dropped"
-            }
-        };
-        if action.starts_with("skipped") {
-            waiting += 1;
-        }
-        actions.push((relation.name.clone(), Some(partition), action.to_owned(), 0));
+    for partition in expired {
+        let action = partition.retire()?;
+        waiting += usize::from(action.starts_with("skipped"));
+        actions.push((
+            relation.to_owned(),
+            Some(partition.name.clone()),
+            action.to_owned(),
+            0,
+        ));
     }
     let summary = format!(
         "partitions retired: {}; waiting: {waiting}",
         actions.len() - waiting
     );
-    sql::execute(
-        POLICY_DONE,
-        &[relation.name.as_str().into(), summary.as_str().into()],
-    )?;
+    sql::execute(POLICY_DONE, &[relation.into(), summary.as_str().into()])?;
     Ok(actions)
 }
 

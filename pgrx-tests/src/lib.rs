@@ -11,6 +11,7 @@
 
 pub mod aggregates;
 pub mod attack;
+pub mod blocks;
 pub mod calls;
 pub mod canary;
 pub mod catalogue;
@@ -31,6 +32,7 @@ mod private_server;
 pub mod process;
 pub mod releases;
 pub mod schema_doc;
+pub mod series;
 pub mod tokens;
 pub mod user_objects;
 pub mod watch;

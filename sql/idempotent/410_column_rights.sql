@@ -35,6 +35,8 @@ BEGIN
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
         CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS right_
         WHERE c.relnamespace = 'sop_ml'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p')
+          -- Not a hypertable, whose rights stand on its columns (415_hypertable_rights.sql).
+          AND NOT (c.relname = 'sop_time_series_data' AND c.relkind = 'r')
           AND right_.privilege_type = 'UPDATE' AND right_.grantee <> 'sop_ml_owner'::pg_catalog.regrole
     LOOP
         -- Managers may change every column of these tables: the trigger costs them one look at the cached context.

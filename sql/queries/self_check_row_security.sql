@@ -1,5 +1,5 @@
 -- Tables with a tenant key, tables of sop_ml_storage and partitions, wherever they lie, on which row-level security is not
--- both enabled and forced.
+-- both enabled and forced. (Chunks of a hypertable never have it: that nobody may read them is the rule storage_closed.)
 SELECT c.oid::regclass::text,
        CASE WHEN c.relrowsecurity THEN 'row-level security is enabled, but not forced'
             ELSE 'row-level security is not enabled' END
@@ -7,6 +7,10 @@ FROM pg_catalog.pg_class AS c
 LEFT JOIN pg_catalog.pg_class AS root ON root.oid = pg_partition_root(c.oid)
 WHERE c.relkind IN ('r', 'p')
   AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i
+                  WHERE i.inhrelid = c.oid AND NOT c.relispartition
+                    AND i.inhparent = to_regclass('sop_ml.sop_time_series_data')
+                    AND c.relnamespace = to_regnamespace('sop_ml_storage'))
   AND (c.relnamespace = to_regnamespace('sop_ml_storage')
        OR root.relnamespace = to_regnamespace('sop_ml')
        OR c.relnamespace = to_regnamespace('sop_ml')

@@ -1,7 +1,11 @@
 -- What roles that row-level security binds hold on sop_ml_storage and on partitions, wherever they lie, and policies that
--- would open these relations: tenants reach them through the API alone.
+-- would open these relations: tenants reach them through the API alone. A new chunk of a hypertable has its hypertable's right
+-- to DELETE, which nobody can use who cannot name the chunk; SELECT would show what is in it through pg_stats.
 WITH closed_relation AS (
-    SELECT c.oid, c.relowner, c.relacl
+    SELECT c.oid, c.relowner, c.relacl,
+           NOT c.relispartition AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS i
+                                            WHERE i.inhrelid = c.oid
+                                              AND i.inhparent = to_regclass('sop_ml.sop_time_series_data')) AS is_chunk
     FROM pg_catalog.pg_class AS c
     LEFT JOIN pg_catalog.pg_class AS root ON root.oid = pg_partition_root(c.oid)
     WHERE c.relnamespace = to_regnamespace('sop_ml_storage') AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
@@ -15,7 +19,7 @@ WITH closed_relation AS (
     SELECT c.oid::regclass::text, g.grantee, g.privilege_type
     FROM closed_relation AS c
     CROSS JOIN LATERAL aclexplode(c.relacl) AS g
-    WHERE g.grantee <> c.relowner
+    WHERE g.grantee <> c.relowner AND NOT (c.is_chunk AND g.privilege_type = 'DELETE')
     UNION ALL
     SELECT format('%s.%s', c.oid::regclass, a.attname), g.grantee, g.privilege_type
     FROM closed_relation AS c

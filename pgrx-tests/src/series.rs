@@ -1,0 +1,149 @@
+//! The time series on TimescaleDB: a server that has it, databases that can be converted, and the blocks of
+//! `pgrx-tests/queries/time_series.sql`.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::blocks::{self, Block};
+use crate::{Cluster, Database, shared};
+
+const QUERIES: &str = include_str!("../queries/time_series.sql");
+/// Where a database is converted that is to have rows before.
+const MARK: &str = "-- == convert here";
+/// The first of the two restaurants.
+pub const RESTAURANT: &str = "a0000000-0000-4000-8000-000000000001";
+
+/// Logins of the queries, two restaurants with their members, and three SOPs.
+const PEOPLE: &str = "
+DO $$
+DECLARE wanted text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['viewer_a', 'staff_a', 'analyst_a', 'manager_a', 'analyst_b', 'group_reader', 'operator', 'nobody'] LOOP
+        BEGIN
+            EXECUTE format('CREATE ROLE %I LOGIN', 'series_' || wanted);
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+    END LOOP;
+    GRANT sop_ml_viewer TO series_viewer_a, series_nobody;
+    GRANT sop_ml_staff TO series_staff_a;
+    GRANT sop_ml_analyst TO series_analyst_a, series_analyst_b;
+    GRANT sop_ml_manager TO series_manager_a;
+    GRANT sop_ml_group_reader TO series_group_reader;
+    GRANT sop_ml_operator TO series_operator;
+    ALTER ROLE series_operator BYPASSRLS;
+END $$;
+INSERT INTO sop_ml.sop_restaurants (restaurant_id, name, time_zone) VALUES
+    ('a0000000-0000-4000-8000-000000000001', 'Alster', 'Europe/Berlin'),
+    ('b0000000-0000-4000-8000-000000000002', 'Bleecker', 'America/New_York');
+INSERT INTO sop_ml.sop_restaurant_members (restaurant_id, role_name, access_level)
+SELECT CASE WHEN restaurant = 'a' THEN uuid 'a0000000-0000-4000-8000-000000000001' ELSE 'b0000000-0000-4000-8000-000000000002' END,
+       'series_' || role, level
+FROM (VALUES ('a', 'viewer_a', 'viewer'), ('a', 'staff_a', 'staff'), ('a', 'analyst_a', 'analyst'), ('a', 'manager_a', 'manager'),
+             ('b', 'analyst_b', 'analyst'), ('a', 'group_reader', 'viewer'), ('b', 'group_reader', 'viewer')) AS m (restaurant, role, level);
+INSERT INTO sop_ml.sop_content_features (restaurant_id, sop_id, title) VALUES
+    ('a0000000-0000-4000-8000-000000000001', '50000000-0000-4000-8000-000000000001', 'Keep the cold chain'),
+    ('a0000000-0000-4000-8000-000000000001', '50000000-0000-4000-8000-000000000002', 'Open the kitchen'),
+    ('a0000000-0000-4000-8000-000000000001', '50000000-0000-4000-8000-000000000003', 'Close the kitchen');";
+
+/// The server with TimescaleDB; none where it is not installed.
+#[must_use]
+pub fn timescale() -> Option<&'static Cluster> {
+    static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
+    CLUSTER
+        .get_or_init(|| {
+            let is_packaged = shared()
+                .existing_database("postgres")
+                .count("SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'");
+            if is_packaged == 0 {
+                println!("SKIPPED: TimescaleDB is not installed for this server");
+                return None;
+            }
+            Some(Cluster::start_with(
+                "timescale",
+                &[
+                    "shared_preload_libraries=timescaledb",
+                    "timescaledb.telemetry_level=off",
+                    "max_worker_processes=30",
+                    "max_connections=80",
+                    "fsync=off",
+                ],
+            ))
+        })
+        .as_ref()
+}
+
+/// A database with both extensions; not a copy, because TimescaleDB's workers connect to whatever could be copied.
+#[must_use]
+pub fn database(cluster: &Cluster, name: &str) -> Database {
+    let database = cluster.database(name);
+    database.run("CREATE EXTENSION sop_ml; CREATE EXTENSION timescaledb");
+    add_people(&database);
+    database
+}
+
+/// Makes the logins of the queries, two restaurants with their members, and three SOPs.
+pub fn add_people(database: &Database) {
+    // Two sessions at once cannot change the same roles.
+    static ROLES: Mutex<()> = Mutex::new(());
+    let _alone = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
+    database.run(PEOPLE);
+}
+
+/// Makes the table a hypertable without compression; answers with action, rows moved and detail.
+///
+/// # Panics
+/// When it is refused.
+pub fn enable(database: &Database) -> (String, i64, String) {
+    conversion(
+        database,
+        "SELECT * FROM sop_ml.enable_timescaledb(compression => false)",
+    )
+}
+
+/// The same of the way back.
+///
+/// # Panics
+/// When it is refused.
+pub fn disable(database: &Database) -> (String, i64, String) {
+    conversion(database, "SELECT * FROM sop_ml.disable_timescaledb()")
+}
+
+fn conversion(database: &Database, statement: &str) -> (String, i64, String) {
+    let rows = database.query(statement);
+    let row = rows.first().expect("a conversion answers with a row");
+    (row.get(0), row.get(1), row.get(2))
+}
+
+/// Backend and mode.
+#[must_use]
+pub fn backend(database: &Database) -> String {
+    database
+        .texts("SELECT backend || ' ' || mode FROM sop_ml.time_series_backend()")
+        .concat()
+}
+
+/// Whether the server runs the Apache edition.
+#[must_use]
+pub fn is_apache(database: &Database) -> bool {
+    database.texts("SHOW timescaledb.license") == ["apache"]
+}
+
+/// The blocks before the mark and those after it, with the logins that they name.
+///
+/// # Panics
+/// When the file lacks the mark.
+#[must_use]
+pub fn parts() -> (Vec<Block>, Vec<Block>) {
+    let with_logins = |text: &str| -> Vec<Block> {
+        blocks::parse(text)
+            .into_iter()
+            .map(|mut block| {
+                if block.role != "postgres" {
+                    block.role = format!("series_{}", block.role);
+                }
+                block
+            })
+            .collect()
+    };
+    let (before, after) = QUERIES.split_once(MARK).expect("the file has the mark");
+    (with_logins(before), with_logins(after))
+}
