@@ -20,16 +20,16 @@ SELECT r.restaurant_id, 'metric ' || i % 3, md5('sop ' || i % 2)::uuid, 'probe '
        CASE i % 7 WHEN 0 THEN 'suspect' END, CASE i % 11 WHEN 0 THEN md5('person ' || i % 3)::uuid END,
        CASE i % 13 WHEN 0 THEN md5('batch')::uuid END, CASE i % 17 WHEN 0 THEN 'infinity' ELSE '2025-01-01'::timestamptz + i * interval '61 minutes' END,
        CASE i % 19 WHEN 0 THEN '2025-05-01 12:00:00.000001+00'::timestamptz END
-FROM sop_restaurants AS r, generate_series(0, 24 * 85) AS i;
+FROM sop_restaurants AS r, generate_series(0, 24 * 85) AS i WHERE r.restaurant_id IN ('00000000-0000-0000-0000-0000000a5001', '00000000-0000-0000-0000-0000000a5002');
 INSERT INTO sop_time_series_data (restaurant_id, metric_name, observed_at, value) VALUES
     ('00000000-0000-0000-0000-0000000a5001', 'edge', '2025-01-31 18:14:59.999999+00', 1),
     ('00000000-0000-0000-0000-0000000a5001', 'edge', '2025-01-31 18:15+00', 2);
-CREATE TABLE public.readings_before AS SELECT * FROM sop_time_series_data;
+CREATE TABLE public.readings_before AS SELECT * FROM sop_time_series_data WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5001';
 
 -- What the roll-up has not done with stays.
 SELECT relation_name, from_time, to_time, status, n FROM archive_time_series('00000000-0000-0000-0000-0000000a5001', '2025-03-01');
-SELECT step, status FROM run_daily_ml_aggregation(NULL, '2025-03-20') WHERE step = 'roll_up';
-CREATE TABLE public.buckets_before AS SELECT * FROM sop_performance_aggregates;
+SELECT step, status FROM run_daily_ml_aggregation('00000000-0000-0000-0000-0000000a5001', '2025-03-20') WHERE step = 'roll_up';
+CREATE TABLE public.buckets_before AS SELECT * FROM sop_performance_aggregates WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5001';
 
 -- Two months of one restaurant; the third is not over before the time that was named.
 SET ROLE sop_ml_operator;
@@ -39,7 +39,7 @@ SELECT metric_name, from_time, part, n FROM sop_ml_storage.archive_bundles ORDER
 -- Nothing is left to do.
 SELECT count(*) FROM archive_time_series('00000000-0000-0000-0000-0000000a5001', '2025-03-20');
 RESET ROLE;
-SELECT restaurant_id, min(observed_at), count(*) FROM sop_time_series_data GROUP BY 1 ORDER BY 1;
+SELECT min(observed_at), count(*) FROM sop_time_series_data WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5001';
 -- Its restaurant sees what was done, and no bundle.
 SET ROLE archive_owner;
 SELECT relation_name, from_time, to_time, action, n, compression_ratio > 4 AS is_smaller FROM sop_retired_periods ORDER BY from_time;
@@ -54,12 +54,12 @@ RESET ROLE;
 INSERT INTO sop_time_series_data (restaurant_id, metric_name, sop_id, source, observed_at, value) VALUES
     ('00000000-0000-0000-0000-0000000a5001', 'edge', DEFAULT, DEFAULT, '2025-01-31 18:14:59.999999+00', 100),
     ('00000000-0000-0000-0000-0000000a5001', 'late', DEFAULT, DEFAULT, '2025-02-10 12:00+00', 3);
-SELECT status, detail FROM run_daily_ml_aggregation(NULL, '2025-03-20') WHERE step = 'roll_up';
+SELECT status, detail FROM run_daily_ml_aggregation('00000000-0000-0000-0000-0000000a5001', '2025-03-20') WHERE step = 'roll_up';
 SELECT aggregate_performance('00000000-0000-0000-0000-0000000a5001', '2025-01-01', '2025-03-01');
 SELECT count(*) FROM (SELECT restaurant_id, metric_name, sop_id, grain, bucket_start, n, total, stats_state FROM public.buckets_before
                       EXCEPT SELECT restaurant_id, metric_name, sop_id, grain, bucket_start, n, total, stats_state FROM sop_performance_aggregates) AS lost;
-SELECT count(*) FROM sop_performance_aggregates WHERE metric_name = 'late';
-SELECT count(*) FROM sop_ml_storage.dirty_buckets;
+SELECT count(*) FROM sop_performance_aggregates WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5001' AND metric_name = 'late';
+SELECT count(*) FROM sop_ml_storage.dirty_buckets WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5001';
 
 -- Late rows are archived behind the others.
 SELECT from_time, status, n FROM archive_time_series('00000000-0000-0000-0000-0000000a5001', '2025-03-20');
@@ -73,12 +73,12 @@ SELECT relation_name, from_time, status, n, kept FROM restore_archive(NULL, '-in
 SELECT count(*) FROM (SELECT r.* , r.value::text FROM public.readings_before AS r
                       EXCEPT SELECT d.*, d.value::text FROM sop_time_series_data AS d) AS lost;
 SELECT metric_name, observed_at, value FROM sop_time_series_data AS d
-WHERE NOT EXISTS (SELECT FROM public.readings_before AS r WHERE (r.restaurant_id, r.metric_name, r.sop_id, r.source, r.observed_at)
+WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5001' AND NOT EXISTS (SELECT FROM public.readings_before AS r WHERE (r.restaurant_id, r.metric_name, r.sop_id, r.source, r.observed_at)
                   = (d.restaurant_id, d.metric_name, d.sop_id, d.source, d.observed_at));
 SELECT (SELECT count(*) FROM sop_ml_storage.archive_bundles) AS bundles, (SELECT count(*) FROM sop_retired_periods) AS periods;
 -- And now what came late is rolled up.
-SELECT status FROM run_daily_ml_aggregation(NULL, '2025-03-20') WHERE step = 'roll_up';
-SELECT grain, n, total FROM sop_performance_aggregates WHERE metric_name = 'late' AND grain IN ('hour', 'month') ORDER BY grain;
+SELECT status FROM run_daily_ml_aggregation('00000000-0000-0000-0000-0000000a5001', '2025-03-20') WHERE step = 'roll_up';
+SELECT grain, n, total FROM sop_performance_aggregates WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5001' AND metric_name = 'late' AND grain IN ('hour', 'month') ORDER BY grain;
 SELECT count(*) FROM (SELECT restaurant_id, metric_name, sop_id, grain, bucket_start, n, total, stats_state FROM public.buckets_before
                       EXCEPT SELECT restaurant_id, metric_name, sop_id, grain, bucket_start, n, total, stats_state FROM sop_performance_aggregates) AS lost;
 
@@ -93,17 +93,19 @@ SELECT '00000000-0000-0000-0000-0000000a5002', md5('experiment')::uuid, md5('per
 INSERT INTO sop_ml_predictions (restaurant_id, model_restaurant_id, model_id, predicted_at, features, predicted_value)
 SELECT '00000000-0000-0000-0000-0000000a5002', '00000000-0000-0000-0000-000000000000', md5('model')::uuid,
        '2025-01-02 00:00+00'::timestamptz + i * interval '11 minutes', jsonb_build_object('x', i), i / 9.0 FROM generate_series(1, 3000) AS i;
-SELECT status FROM run_daily_ml_aggregation(NULL, '2025-03-20') WHERE step = 'roll_up';
-CREATE TABLE public.interactions_before AS SELECT * FROM sop_user_interactions;
-CREATE TABLE public.events_before AS SELECT *, event_value::text AS value_text FROM sop_ab_events;
-CREATE TABLE public.predictions_before AS SELECT * FROM sop_ml_predictions;
+SELECT status FROM run_daily_ml_aggregation('00000000-0000-0000-0000-0000000a5002', '2025-03-20') WHERE step = 'roll_up';
+CREATE TABLE public.interactions_before AS SELECT * FROM sop_user_interactions WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002';
+CREATE TABLE public.events_before AS SELECT *, event_value::text AS value_text FROM sop_ab_events WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002';
+CREATE TABLE public.predictions_before AS SELECT * FROM sop_ml_predictions WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002';
 SET extra_float_digits = -5;
 SET timezone = 'America/New_York';
 SET intervalstyle = 'sql_standard';
 SELECT relation_name, status, n, bytes_before > 4 * bytes_after AS is_smaller
 FROM archive_time_series('00000000-0000-0000-0000-0000000a5002', '2025-02-01 00:00+00',
     '{"relations": ["sop_user_interactions", "sop_ml_predictions", "sop_model_predictions", "sop_ab_events"]}');
-SELECT (SELECT count(*) FROM sop_user_interactions) + (SELECT count(*) FROM sop_ab_events) + (SELECT count(*) FROM sop_ml_predictions) AS rows_left;
+SELECT (SELECT count(*) FROM sop_user_interactions WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002')
+       + (SELECT count(*) FROM sop_ab_events WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002')
+       + (SELECT count(*) FROM sop_ml_predictions WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002') AS rows_left;
 SELECT relation_name, status, n, kept
 FROM restore_archive(NULL, '2025-01-15', '2025-01-16', '{"relations": ["sop_ab_events", "sop_user_interactions", "sop_ml_predictions"]}');
 RESET extra_float_digits;
@@ -120,7 +122,7 @@ SELECT relation_name, count(*) > 1 AS has_parts, sum(n) AS n FROM sop_ml_storage
 UPDATE sop_ml_storage.archive_bundles SET bundle = set_byte(bundle, 100, get_byte(bundle, 100) # 1)
 WHERE relation_name = 'sop_ab_events' AND part = 2;
 SELECT relation_name, status, n FROM restore_archive(NULL, '2025-01-01', '2025-02-01', '{"relations": ["sop_ab_events", "sop_user_interactions"]}');
-SELECT (SELECT count(*) FROM sop_ab_events) AS events, (SELECT sum(n) FROM sop_ml_storage.archive_bundles) AS in_bundles;
+SELECT (SELECT count(*) FROM sop_ab_events WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002') AS events, (SELECT sum(n) FROM sop_ml_storage.archive_bundles) AS in_bundles;
 UPDATE sop_ml_storage.archive_bundles SET bundle = set_byte(bundle, 100, get_byte(bundle, 100) # 1)
 WHERE relation_name = 'sop_ab_events' AND part = 2;
 SELECT relation_name, status, n FROM restore_archive(NULL, '2025-01-01', '2025-02-01', '{"relations": ["sop_ab_events"]}');
@@ -133,14 +135,16 @@ ALTER TABLE sop_time_series_data DROP COLUMN mine;
 
 -- Policies: the shared tenant's archive for all, a restaurant's own drop a metric of its own earlier.
 INSERT INTO sop_time_series_compression_policies (restaurant_id, policy_id, relation_name, metric_name, retention, expiry_action) VALUES
-    ('00000000-0000-0000-0000-000000000000', md5('all')::uuid, 'sop_time_series_data', '', now() - timestamptz '2025-02-15 00:00+00', 'archive'),
+    ('00000000-0000-0000-0000-000000000000', md5('all')::uuid, 'sop_ab_events', '', now() - timestamptz '2025-02-15 00:00+00', 'archive'),
+    ('00000000-0000-0000-0000-0000000a5001', md5('archive')::uuid, 'sop_time_series_data', '', now() - timestamptz '2025-02-15 00:00+00', 'archive'),
     ('00000000-0000-0000-0000-0000000a5002', md5('own')::uuid, 'sop_time_series_data', 'metric 1', now() - timestamptz '2025-03-02 00:00+00', 'drop'),
     ('00000000-0000-0000-0000-0000000a5001', md5('bad')::uuid, 'sop_ab_nothing', '', '1 year', 'drop');
 SELECT restaurant_id, relation_name, metric_name, action, months, n FROM apply_time_series_policies();
-SELECT restaurant_id, metric_name, min(observed_at), count(*) FROM sop_time_series_data GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT restaurant_id, metric_name, min(observed_at), count(*) FROM sop_time_series_data
+WHERE restaurant_id IN ('00000000-0000-0000-0000-0000000a5001', '00000000-0000-0000-0000-0000000a5002') GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT restaurant_id, relation_name, metric_name, from_time, action, n FROM sop_retired_periods ORDER BY 1, 2, 3, 4;
 SELECT relation_name, last_action, last_rows, last_run_at IS NOT NULL AS has_run, bytes_before > 0 AS is_measured
-FROM sop_time_series_compression_policies ORDER BY restaurant_id;
+FROM sop_time_series_compression_policies ORDER BY restaurant_id, relation_name;
 SELECT action, n FROM apply_time_series_policies() WHERE relation_name = 'sop_time_series_data';
 
 -- What has no meaning.
@@ -161,4 +165,5 @@ DELETE FROM sop_time_series_data WHERE restaurant_id IN ('00000000-0000-0000-000
 DELETE FROM sop_user_interactions WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002';
 DELETE FROM sop_ab_events WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002';
 DELETE FROM sop_ml_predictions WHERE restaurant_id = '00000000-0000-0000-0000-0000000a5002';
-SELECT status FROM run_daily_ml_aggregation(NULL, '2025-03-20') WHERE step = 'roll_up';
+DELETE FROM sop_performance_aggregates WHERE restaurant_id IN ('00000000-0000-0000-0000-0000000a5001', '00000000-0000-0000-0000-0000000a5002');
+DELETE FROM sop_ml_storage.dirty_buckets WHERE restaurant_id IN ('00000000-0000-0000-0000-0000000a5001', '00000000-0000-0000-0000-0000000a5002');
