@@ -6,6 +6,9 @@ use crate::error::{Classify, ErrorKind};
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
+/// A thousand years: the first instant of a longer bucket may have no date.
+const MOST_MONTHS: i32 = 12_000;
+const MOST_DAYS: i32 = 365_250;
 /// Days from 2000-01-01 to the first Monday.
 const FIRST_MONDAY: i64 = 2;
 
@@ -46,6 +49,9 @@ pub enum BucketWidthError {
     /// Buckets begin anew every day.
     #[error("a width of less than a day must divide the day")]
     DoesNotDivideDay,
+    /// A bucket that began before there were dates.
+    #[error("width must be at most 1000 years")]
+    TooLong,
 }
 
 impl Classify for BucketWidthError {
@@ -65,6 +71,8 @@ impl BucketWidth {
     /// When the parts are no width: see [`BucketWidthError`].
     pub fn new(months: i32, days: i32, microseconds: i64) -> Result<Self, BucketWidthError> {
         let width = match (months, days, microseconds) {
+            (months, 0, 0) if months > MOST_MONTHS => return Err(BucketWidthError::TooLong),
+            (0, days, 0) if days > MOST_DAYS => return Err(BucketWidthError::TooLong),
             (months, 0, 0) if months > 0 => Self::Months(months.into()),
             (0, days, 0) if days > 0 => Self::Days(days.into()),
             (0, 0, time) if time > 0 => return Self::within_a_day(time),
@@ -256,6 +264,10 @@ mod tests {
             ((1, -1, 0), BucketWidthError::Mixed),
             ((0, 0, 2 * DAY), BucketWidthError::LongerThanDay),
             ((0, 0, 7 * MINUTE), BucketWidthError::DoesNotDivideDay),
+            ((12_001, 0, 0), BucketWidthError::TooLong),
+            ((i32::MAX, 0, 0), BucketWidthError::TooLong),
+            ((0, 365_251, 0), BucketWidthError::TooLong),
+            ((0, i32::MAX, 0), BucketWidthError::TooLong),
         ] {
             assert_eq!(BucketWidth::new(parts.0, parts.1, parts.2), Err(error));
         }

@@ -64,3 +64,10 @@ SELECT count(*) AS nothing FROM downsample('{}', '{}', 10);
 SELECT downsample('{2026-03-01 09:10+00}', '{1}', 2);
 SELECT downsample('{2026-03-01 09:10+00,2026-03-01 09:00+00,2026-03-01 09:20+00,2026-03-01 09:30+00}', '{1,2,3,4}', 3);
 SELECT downsample('{2026-03-01 09:10+00}', '{Infinity}', 3);
+-- A thousand years are the longest bucket: those of which the beginning might have no date are refused.
+SELECT time_bucket_local('1000 years', '0001-01-01 00:00+00', 'UTC') AS millennium, time_bucket_local('365250 days', '9999-12-31 00:00+00', 'UTC') IS NOT NULL AS days;
+SELECT time_bucket_local('12001 months', '2026-01-01 00:00+00', 'UTC');
+SELECT time_bucket_local('178000000 years', '1970-01-01 00:00+00', 'UTC');
+SELECT gap_fill('2147483647 days', '{2026-01-01 00:00+00,2026-01-01 00:05+00}', '{1,2}');
+SELECT bucket IS NOT NULL AS has_begin, value FROM gap_fill('365250 days', '{0001-01-01 00:00+00,9999-12-31 00:00+00}', '{1,2}', time_zone => 'Pacific/Apia');
+SELECT count(*) FROM gap_fill('1000 years', '{0001-01-01 00:00+00,9999-12-31 00:00+00}', '{1,2}', time_zone => 'Asia/Manila');
