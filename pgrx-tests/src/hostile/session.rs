@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 
 use super::DECLARED;
-use crate::effort::figure;
 use crate::{Database, describe, sqlstate};
 
 /// A statement that takes longer than this has failed: on an idle machine and with optimisation none takes ten seconds.
