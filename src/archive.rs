@@ -16,7 +16,7 @@ use crate::arguments::required;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
 use crate::jsonb::JsonB;
 use crate::subtransaction::{Failure, isolated};
-use crate::{aggregation, options, sql, tenancy};
+use crate::{aggregation, options, settings, sql, tenancy};
 
 const STATEMENTS: &str = include_str!("../sql/queries/archive_statements.sql");
 const NOT_ROLLED_UP: &str = include_str!("../sql/queries/archive_not_rolled_up.sql");
@@ -203,10 +203,7 @@ fn restore_archive(
         pgrx::check_for_interrupts!();
         let (status, restored) = match isolated(|| bring_back(&month)) {
             Ok(restored) => ("restored".to_owned(), restored),
-            Err(failure) => (
-                failed("restore_archive", &month, &failure),
-                Restored::default(),
-            ),
+            Err(failure) => (failed(&month, &failure), Restored::default()),
         };
         rows.push((
             month.restaurant,
@@ -232,7 +229,7 @@ ALTER FUNCTION sop_ml.restore_archive(uuid, timestamptz, timestamptz, jsonb) SET
 COMMENT ON FUNCTION sop_ml.archive_time_series(uuid, timestamptz, jsonb) IS
 'Packs the whole local months before a time into compressed, checksummed bundles, one for each restaurant, metric and month, and takes their rows out of the tables in the same transaction. Months of which hours still wait for the roll-up are skipped; buckets that were made of archived rows stay as they are, also when rows come late. restaurant_id NULL: all restaurants. Options: relations (["sop_time_series_data"]; also sop_user_interactions, sop_ml_predictions, sop_model_predictions, sop_ab_events). Answers a row per month: what became of it, how many rows, how many bytes they took and take. For operators. Example: SELECT * FROM sop_ml.archive_time_series(NULL, now() - interval ''13 months'');';
 COMMENT ON FUNCTION sop_ml.restore_archive(uuid, timestamptz, timestamptz, jsonb) IS
-'Brings back the archived months that [from_time, to_time) touches: n rows are in their table again; kept is how many were not needed, because a row with their key had come later. The next roll-up recomputes these months. Bundles are checked before anything is written. restaurant_id NULL: all restaurants. Options: relations, as for archive_time_series. For operators. Example: SELECT * FROM sop_ml.restore_archive(NULL, ''2025-01-01'', ''2025-02-01'');';
+'Brings back the archived months that [from_time, to_time) touches: n rows are in their table again; kept is how many were not needed, because a row with their key had come later. The next roll-up recomputes these months. A damaged bundle is found before its rows are written, and its month stays archived. restaurant_id NULL: all restaurants. Options: relations, as for archive_time_series. For operators. Example: SELECT * FROM sop_ml.restore_archive(NULL, ''2025-01-01'', ''2025-02-01'');';
 "#,
     name = "comment_archive",
     requires = [archive_time_series, restore_archive]
@@ -279,7 +276,7 @@ pub(crate) fn remove(
 ) -> PgResult<Vec<Done>> {
     let statements = Statements::of(relation)?;
     each_month(restaurant, relation, &statements, before, |month| {
-        let volume = sql::modify(
+        let volume = sql::modify_one(
             &statements.remove,
             &[
                 month.restaurant.into(),
@@ -294,9 +291,7 @@ pub(crate) fn remove(
                     bytes_after: 0,
                 })
             },
-        )?
-        .pop()
-        .unwrap_or_default();
+        )?;
         retire(month, metric, "dropped", volume)?;
         Ok(volume)
     })
@@ -323,7 +318,7 @@ fn each_month(
         } else {
             match isolated(|| work(&month)) {
                 Ok(volume) => (DONE.to_owned(), volume),
-                Err(failure) => (failed("archive", &month, &failure), Volume::default()),
+                Err(failure) => (failed(&month, &failure), Volume::default()),
             }
         };
         done.push(Done {
@@ -381,10 +376,7 @@ fn archived_months(
 }
 
 fn not_rolled_up(month: &Month) -> PgResult<bool> {
-    let found = sql::modify(NOT_ROLLED_UP, &month.arguments(), |row| {
-        row.required::<bool>(1)
-    })?;
-    Ok(found == [true])
+    sql::modify_one(NOT_ROLLED_UP, &month.arguments(), |row| row.required(1))
 }
 
 /// Moves the rows of a month from their table into bundles.
@@ -417,6 +409,11 @@ fn next_bundle(month: &Month) -> PgResult<Option<(String, Vec<u8>)>> {
         Ok((row.required(1)?, row.required(2)?))
     })?;
     Ok(taken.into_iter().next())
+}
+
+/// What rows may take while they are collected for one bundle: packing them is done in one go, and takes more memory than they do.
+fn most_bytes() -> usize {
+    settings::max_state_bytes() / 4
 }
 
 /// Keeps a bundle of a month.
@@ -453,18 +450,11 @@ fn retire(month: &Month, metric: &str, action: &str, volume: Volume) -> PgResult
     sql::execute(RETIRE, &arguments).map(|_| ())
 }
 
-fn failed(function: &str, month: &Month, failure: &Failure) -> String {
-    warning!(
-        "{function}: {} of restaurant {}: {} (SQLSTATE {})",
-        month.relation,
-        month.restaurant,
-        failure.message,
-        failure.sqlstate
-    );
-    format!(
-        "failed: {} (SQLSTATE {})",
-        failure.message, failure.sqlstate
-    )
+fn failed(month: &Month, failure: &Failure) -> String {
+    failure.warn(&format!(
+        "{} of restaurant {} from {}",
+        month.relation, month.restaurant, month.from
+    ))
 }
 
 impl Month {

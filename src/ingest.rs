@@ -339,11 +339,9 @@ fn write(restaurant: Uuid, judged: Judged<'_>, options: &Checked) -> PgResult<(i
         OnConflict::Update => REPLACE,
         OnConflict::Ignore => KEEP,
     };
-    sql::modify(statement, &arguments, |row| {
+    sql::modify_one(statement, &arguments, |row| {
         Ok((row.required(1)?, row.required(2)?))
-    })?
-    .pop()
-    .ok_or_else(|| internal("an insertion did not say how many rows it wrote"))
+    })
 }
 
 fn remember(restaurant: Uuid, batch: Uuid, outcome: &Outcome, options: &Checked) -> PgResult<()> {

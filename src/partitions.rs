@@ -156,13 +156,7 @@ fn report(relation: &str, done: Result<Vec<Action>, Failure>, actions: &mut Vec<
             let action = match failure.sqlstate.as_str() {
                 "55P03" => "skipped: lock timeout".to_owned(),
                 "40P01" => "skipped: deadlock".to_owned(),
-                sqlstate => {
-                    warning!(
-                        "maintain_partitions: {relation}: {} (SQLSTATE {sqlstate})",
-                        failure.message
-                    );
-                    format!("failed: {} (SQLSTATE {sqlstate})", failure.message)
-                }
+                _ => failure.warn(&format!("maintain_partitions: {relation}")),
             };
             actions.push((relation.to_owned(), None, action, 0));
         }
@@ -338,8 +332,7 @@ impl Expired {
     }
 
     fn has_rows(&self) -> PgResult<bool> {
-        let found = sql::modify(&self.has_rows, &[], |row| row.required::<bool>(1))?;
-        Ok(found != [false])
+        sql::modify_one(&self.has_rows, &[], |row| row.required(1))
     }
 }
 

@@ -49,20 +49,8 @@ fn apply_time_series_policies() -> Result<
         let (action, months, n) = match isolated(|| apply(&policy)) {
             Ok(applied) => applied,
             Err(failure) => {
-                warning!(
-                    "apply_time_series_policies: policy {}: {} (SQLSTATE {})",
-                    policy.id,
-                    failure.message,
-                    failure.sqlstate
-                );
-                (
-                    format!(
-                        "failed: {} (SQLSTATE {})",
-                        failure.message, failure.sqlstate
-                    ),
-                    0,
-                    0,
-                )
+                let what = format!("apply_time_series_policies: policy {}", policy.id);
+                (failure.warn(&what), 0, 0)
             }
         };
         rows.push((

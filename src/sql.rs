@@ -169,6 +169,17 @@ pub(crate) fn modify<T>(
     })
 }
 
+/// As [`modify`], for a statement that always answers with one row.
+pub(crate) fn modify_one<T>(
+    statement: &str,
+    arguments: &[DatumWithOid<'_>],
+    row: impl FnMut(&Row<'_>) -> PgResult<T>,
+) -> PgResult<T> {
+    modify(statement, arguments, row)?
+        .pop()
+        .ok_or_else(|| internal("a statement of one row answered with none"))
+}
+
 /// Runs a writing statement for its effect and returns how many rows it touched; only for functions marked `volatile`.
 pub(crate) fn execute(statement: &str, arguments: &[DatumWithOid<'_>]) -> PgResult<i64> {
     Spi::connect_mut(|client| {

@@ -19,6 +19,20 @@ pub(crate) struct Failure {
     pub(crate) message: String,
 }
 
+impl Failure {
+    /// Warns of the failure of `what`, and says in a word what became of it, for an answer.
+    pub(crate) fn warn(&self, what: &str) -> String {
+        pgrx::warning!("{what}: {self}");
+        format!("failed: {self}")
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} (SQLSTATE {})", self.message, self.sqlstate)
+    }
+}
+
 /// Runs `work` in a subtransaction: its effects stay when it succeeds and vanish when it fails.
 ///
 /// Cancel, timeout of the whole statement and shutdown are not failures of the work: they are raised again.

@@ -199,7 +199,7 @@ fn enable(compression: bool) -> PgResult<Done> {
         return Ok(unchanged("somebody else has just converted it"));
     }
     require_nothing_depends(false, Vec::new())?;
-    let days = one(CHUNK_DAYS, &[], |row| row.required::<i32>(1))?;
+    let days = sql::modify_one(CHUNK_DAYS, &[], |row| row.required::<i32>(1))?;
     let create = create_hypertable(&extension, days)?;
     let moved = replace_table(false, || run(&create))?;
     let compression = match (compression, extension.is_community()) {
@@ -291,7 +291,7 @@ fn create_hypertable(extension: &Extension, days: i32) -> PgResult<String> {
 
 /// With a snapshot of its own: who held the lock before may have converted the table.
 fn is_hypertable_now() -> PgResult<bool> {
-    one(IS_HYPERTABLE, &[], |row| row.required(1))
+    sql::modify_one(IS_HYPERTABLE, &[], |row| row.required(1))
 }
 
 fn require_nothing_depends(is_partitioned: bool, further: Vec<String>) -> PgResult<()> {
@@ -341,7 +341,7 @@ fn apply(definition: &[(i32, String)], wanted: i32) -> PgResult<()> {
 
 fn move_rows() -> PgResult<i64> {
     let moved = sql::execute(&text(MOVE, &[])?, &[])?;
-    let (old, new) = one(COUNT, &[], |row| {
+    let (old, new) = sql::modify_one(COUNT, &[], |row| {
         Ok((row.required::<i64>(1)?, row.required::<i64>(2)?))
     })?;
     if old == new && moved == old {
@@ -361,20 +361,9 @@ pub(crate) fn expired_chunks(retention: Option<Interval>) -> PgResult<Vec<partit
     sql::modify(EXPIRED, &[retention.into()], partitions::Expired::of)
 }
 
-/// The one row of a query, seen with a snapshot of its own.
-fn one<T>(
-    query: &str,
-    arguments: &[DatumWithOid<'_>],
-    row: impl FnMut(&sql::Row<'_>) -> PgResult<T>,
-) -> PgResult<T> {
-    sql::modify(query, arguments, row)?
-        .pop()
-        .ok_or_else(|| internal("a query of one row answered with none"))
-}
-
 /// Runs a query that answers with one statement.
 fn text(query: &str, arguments: &[DatumWithOid<'_>]) -> PgResult<String> {
-    one(query, arguments, |row| row.required(1))
+    sql::modify_one(query, arguments, |row| row.required(1))
 }
 
 /// Runs statements that the queries above put together.

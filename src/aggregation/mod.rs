@@ -213,8 +213,5 @@ pub(crate) fn exclude_runs() -> PgResult<()> {
 }
 
 fn new_run() -> PgResult<Uuid> {
-    sql::modify(NEW_RUN, &[], |row| row.required(1))?
-        .into_iter()
-        .next()
-        .ok_or_else(|| crate::error::internal("no run id"))
+    sql::modify_one(NEW_RUN, &[], |row| row.required(1))
 }

@@ -115,12 +115,11 @@ fn attempt(scope: Scope, day: Option<Date>, run: Uuid) -> PgResult<(Outcome, Day
 
 /// How many noted hours are not recomputed, because what they were made of is no longer there.
 fn retired_hours((restaurants, hours): &(Vec<Uuid>, Vec<TimestampWithTimeZone>)) -> PgResult<i64> {
-    let counts = sql::modify(
+    sql::modify_one(
         RETIRED_HOURS,
         &[restaurants.clone().into(), hours.clone().into()],
-        |row| row.required::<i64>(1),
-    )?;
-    Ok(counts.into_iter().sum())
+        |row| row.required(1),
+    )
 }
 
 /// The day that a run is asked for, of one restaurant or all.

@@ -123,11 +123,10 @@ impl Run {
 fn detail(outcome: &Outcome) -> Option<String> {
     let mut parts = Vec::new();
     for (subject, failure) in outcome.failures.iter().take(FAILURES_SHOWN) {
-        let message = format!("{} (SQLSTATE {})", failure.message, failure.sqlstate);
         parts.push(if subject.is_empty() {
-            message
+            failure.to_string()
         } else {
-            format!("{subject}: {message}")
+            format!("{subject}: {failure}")
         });
     }
     if outcome.failures.len() > FAILURES_SHOWN {

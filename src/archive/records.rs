@@ -3,7 +3,7 @@
 use sop_analytics::time_series::archive::{decode_records, encode_records};
 
 use super::{Month, Restored, Volume, store};
-use crate::error::{PgResult, from_analytics, internal};
+use crate::error::{PgResult, from_analytics};
 use crate::{settings, sql};
 
 /// What a text takes beside its bytes while it is collected.
@@ -20,7 +20,7 @@ struct Waiting {
 }
 
 pub(super) fn pack(month: &Month, take: &str) -> PgResult<Volume> {
-    let most = settings::max_state_bytes() / 2;
+    let most = super::most_bytes();
     let mut waiting = Waiting::default();
     let mut packed = Volume::default();
     sql::for_each_written(
@@ -63,9 +63,7 @@ pub(super) fn bring_back(bundle: &[u8], put: &str) -> PgResult<Restored> {
         pgrx::check_for_interrupts!();
         let some: Vec<&str> = some.iter().map(String::as_str).collect();
         let all = some.len() as i64;
-        let written = sql::modify(put, &[some.into()], |row| row.required::<i64>(1))?
-            .pop()
-            .ok_or_else(|| internal("an insertion did not say how many rows it wrote"))?;
+        let written = sql::modify_one(put, &[some.into()], |row| row.required::<i64>(1))?;
         restored += Restored {
             rows: written,
             kept: all - written,

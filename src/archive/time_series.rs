@@ -28,7 +28,7 @@ struct Waiting {
 
 pub(super) fn pack(month: &Month) -> PgResult<Volume> {
     require_known_columns()?;
-    let most = settings::max_state_bytes() / 2;
+    let most = super::most_bytes();
     let mut waiting = Waiting::default();
     let mut packed = Volume::default();
     sql::for_each_written(
@@ -145,9 +145,7 @@ fn put(month: &Month, metric: &str, rows: &[TimeSeriesRow<'_>]) -> PgResult<i64>
         column(rows, |row| instant(row.ingested_at))?.into(),
         column(rows, |row| row.replaced_at.map(instant).transpose())?.into(),
     ];
-    sql::modify(PUT, &arguments, |row| row.required(1))?
-        .pop()
-        .ok_or_else(|| internal("an insertion did not say how many rows it wrote"))
+    sql::modify_one(PUT, &arguments, |row| row.required(1))
 }
 
 fn column<'a, T>(
