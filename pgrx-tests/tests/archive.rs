@@ -233,6 +233,56 @@ fn writers_lose_nothing() {
     );
 }
 
+/// Bundles are packed in one go; everything else is PostgreSQL's own statements, which listen.
+#[test]
+fn a_cancel_is_heard_and_changes_nothing() {
+    let database = database("archive_cancel");
+    database.run(&format!(
+        "INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
+         SELECT '{}', 'long', now() - interval '90 days' + i * interval '10 seconds', sin(i) FROM generate_series(1, 300000) AS i;
+         SELECT * FROM sop_ml.run_daily_ml_aggregation()",
+        TENANTS[0].restaurant_id
+    ));
+    let before = contents(&database);
+    let statement = format!("SELECT * FROM sop_ml.archive_time_series(NULL, now(), '{RELATIONS}')");
+    let started = Instant::now();
+    let mut client = database.superuser();
+    client
+        .batch_execute(&format!("BEGIN; {statement}; ROLLBACK"))
+        .unwrap();
+    let whole = started.elapsed();
+    let (mut cancelled, mut longest) = (0, Duration::ZERO);
+    for share in [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9] {
+        let token = client.cancel_token();
+        std::thread::scope(|scope| {
+            let canceller = scope.spawn(move || {
+                std::thread::sleep(whole.mul_f64(share));
+                let asked = Instant::now();
+                token.cancel_query(postgres::NoTls).unwrap();
+                asked
+            });
+            let answer = client.batch_execute(&format!("BEGIN; {statement}; ROLLBACK"));
+            let ended = Instant::now();
+            let asked = canceller.join().unwrap();
+            if let Err(error) = answer {
+                assert_eq!(sqlstate(&error), "57014", "{}", describe(&error));
+                cancelled += 1;
+                longest = longest.max(ended.saturating_duration_since(asked));
+            }
+        });
+        let _ = client.batch_execute("ROLLBACK");
+    }
+    println!("of a run of {whole:?}: {cancelled} cancelled, heard within {longest:?}");
+    assert!(cancelled >= 3, "{cancelled} cancelled");
+    // 200 ms on an idle machine; tests share theirs.
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
+    assert_eq!(contents(&database), before);
+    assert_eq!(
+        database.count("SELECT count(*) FROM sop_ml_storage.archive_bundles WHERE relation_name = 'sop_time_series_data'"),
+        0
+    );
+}
+
 #[test]
 fn nobody_but_operators_gets_at_bundles() {
     let database = database("archive_tenants");
