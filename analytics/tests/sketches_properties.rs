@@ -15,7 +15,9 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use sha2::{Digest, Sha256};
 use sop_analytics::codec::{Codec, TextForm};
-use sop_analytics::statistics::{DistinctSketch, PercentileSketch, TopNSketch};
+use sop_analytics::statistics::{
+    DistinctSketch, PercentileCollector, PercentileSketch, TopNSketch,
+};
 
 /// More than any sketch here needs.
 const AMPLE: usize = 1 << 26;
@@ -252,9 +254,12 @@ fn percentile_sketches_have_the_counts_of_the_first_version() {
         ((100_000, 300, true, 0.25), "1f5335b98518e199"),
     ] {
         let mut sketch = PercentileSketch::with_relative_error(error).unwrap();
+        let mut collector = PercentileCollector::with_relative_error(error).unwrap();
         for value in doubles(n, exponents, negative) {
             sketch.push(value).unwrap();
+            collector.push(value).unwrap();
         }
+        assert_eq!(collector.finish().unwrap().encode(), sketch.encode());
         let digest = Sha256::digest(sketch.to_text());
         let found: String = digest
             .iter()

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use sop_analytics::codec::{Codec, TextForm};
-use sop_analytics::statistics::{Estimator, PercentileSketch, StatsSummary};
+use sop_analytics::statistics::{Estimator, PercentileCollector, PercentileSketch, StatsSummary};
 
 /// The same cases in every run.
 fn config() -> Config {
@@ -166,6 +166,38 @@ proptest! {
         let states = deal(&values, parts, &picks).iter().map(|part| sketch(part)).collect();
         let merged = merge_tree(states, &picks, |into, other| into.merge(other).unwrap());
         prop_assert_eq!(merged.encode(), whole.encode());
+    }
+
+    #[test]
+    fn what_collectors_took_is_the_sketch_of_it_byte_for_byte(
+        values in with_special_values(), parts in 1_usize..5, picks in picks(), fine in any::<bool>(),
+    ) {
+        let error = if fine { 0.0005 } else { 0.01 };
+        let mut whole = PercentileSketch::with_relative_error(error).unwrap();
+        values.iter().for_each(|value| whole.push(*value).unwrap());
+        let collectors = deal(&values, parts, &picks)
+            .iter()
+            .map(|part| {
+                let mut collector = PercentileCollector::with_relative_error(error).unwrap();
+                part.iter().for_each(|value| collector.push(*value).unwrap());
+                collector
+            })
+            .collect();
+        // A collector takes another, a sketch, or its bytes, while values of its own wait.
+        let mut turn = picks.iter().map(|pick| pick.index(3)).cycle();
+        let turn = std::cell::RefCell::new(&mut turn);
+        let merged = merge_tree(collectors, &picks, |into, other: &PercentileCollector| {
+            let sketch = other.finish().unwrap();
+            match turn.borrow_mut().next().unwrap() {
+                0 => into.merge_collector(other).unwrap(),
+                1 => into.merge(&sketch).unwrap(),
+                _ => into.merge_encoded(&sketch.encode()).unwrap(),
+            }
+        });
+        prop_assert_eq!(merged.finish().unwrap().encode(), whole.encode());
+        let again = PercentileCollector::from(whole.clone());
+        prop_assert_eq!(again.target_relative_error(), error);
+        prop_assert_eq!(again.finish().unwrap().encode(), whole.encode());
     }
 
     #[test]

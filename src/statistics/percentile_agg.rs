@@ -2,9 +2,10 @@
 
 use pgrx::datum::Internal;
 use pgrx::prelude::*;
-use sop_analytics::statistics::PercentileSketch as State;
+use sop_analytics::codec::Codec;
+use sop_analytics::statistics::{PercentileCollector as State, PercentileSketch as Sketch};
 
-use super::aggregate::{combine, deserialize, in_place, serialize, state_of, transition};
+use super::aggregate::{combine, in_place, state_of, transition};
 use super::step::{inline_bytes, step_entry};
 use super::types::PercentileSketch;
 use crate::error::{PgResult, from_analytics, with_code};
@@ -122,23 +123,28 @@ fn percentile_agg_combine(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> PgResult<Internal> {
     combine(first, &second, fcinfo, |kept: &mut State, other| {
-        kept.merge(other).map_err(from_analytics)
+        kept.merge_collector(other).map_err(from_analytics)
     })
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]
-fn percentile_agg_serialize(state: Internal) -> Option<Vec<u8>> {
-    serialize::<State>(&state)
+fn percentile_agg_serialize(state: Internal) -> PgResult<Option<Vec<u8>>> {
+    Ok(percentile_agg_final(state)?.map(|sketch| sketch.0.encode()))
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]
 fn percentile_agg_deserialize(bytes: &[u8], _state: Internal) -> PgResult<Internal> {
-    deserialize::<State>(bytes)
+    Sketch::decode(bytes)
+        .map(|sketch| Internal::new(State::from(sketch)))
+        .map_err(from_analytics)
 }
 
 #[pg_extern(immutable, parallel_safe)]
-fn percentile_agg_final(state: Internal) -> Option<PercentileSketch> {
-    state_of::<State>(&state).cloned().map(PercentileSketch)
+fn percentile_agg_final(state: Internal) -> PgResult<Option<PercentileSketch>> {
+    state_of::<State>(&state)
+        .map(|state| state.finish().map(PercentileSketch))
+        .transpose()
+        .map_err(from_analytics)
 }
 
 extension_sql!(

@@ -33,7 +33,7 @@ pub use interval::{
     t_critical, wilson_interval,
 };
 pub use moving::MovingSummary;
-pub use percentile_sketch::{DEFAULT_RELATIVE_ERROR, PercentileSketch};
+pub use percentile_sketch::{DEFAULT_RELATIVE_ERROR, PercentileCollector, PercentileSketch};
 pub use regression::{
     MovingRegression, RegressionPrediction, RegressionSummary, RegressionTest,
     regression_prediction, regression_test,

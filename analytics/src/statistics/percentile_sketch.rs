@@ -15,9 +15,11 @@ pub(crate) use buckets::LARGEST_COUNT;
 mod buckets;
 mod cells;
 mod codec;
+mod collector;
 mod scale;
 
 pub(crate) use cells::Cell;
+pub use collector::PercentileCollector;
 mod compact;
 
 /// The relative error bound of a sketch that was not told another.
@@ -134,6 +136,18 @@ impl PercentileSketch {
         }
     }
 
+    /// Adds some values.
+    pub(super) fn push_all(&mut self, values: &[f64]) -> Result<(), StatisticsError> {
+        match &mut self.form {
+            Form::Buckets(buckets) => buckets.add_all(values),
+            Form::Exact(kept) if kept.len() + values.len() <= EXACT_UP_TO => {
+                kept.extend(values.iter().copied().map(canonical));
+                Ok(())
+            }
+            Form::Exact(_) => self.buckets()?.add_all(values),
+        }
+    }
+
     /// Adds all values of another sketch.
     ///
     /// # Errors
@@ -147,7 +161,7 @@ impl PercentileSketch {
             });
         }
         match &other.form {
-            Form::Exact(values) => values.iter().try_for_each(|&value| self.push(value)),
+            Form::Exact(values) => self.push_all(values),
             Form::Buckets(buckets) => self.buckets()?.merge(buckets),
         }
     }
@@ -156,9 +170,7 @@ impl PercentileSketch {
     fn buckets(&mut self) -> Result<&mut Buckets, StatisticsError> {
         if let Form::Exact(values) = &self.form {
             let mut buckets = Buckets::new(self.target);
-            for &value in values {
-                buckets.add(value)?;
-            }
+            buckets.add_all(values)?;
             self.form = Form::Buckets(buckets);
         }
         match &mut self.form {

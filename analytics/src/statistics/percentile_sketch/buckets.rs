@@ -95,6 +95,34 @@ impl Buckets {
         Ok(())
     }
 
+    /// What adding each of a few values does. The buckets of all are found before the first is looked at, so that the
+    /// processor fetches them together.
+    pub(super) fn add_all(&mut self, values: &[f64]) -> Result<(), StatisticsError> {
+        const TOGETHER: usize = 32;
+        for values in values.chunks(TOGETHER) {
+            if !values
+                .iter()
+                .all(|&value| value > 0.0 && value < f64::INFINITY)
+            {
+                values.iter().try_for_each(|&value| self.add(value))?;
+                continue;
+            }
+            self.count_up(values.len() as u64)?;
+            let mut indexes = [0; TOGETHER];
+            for (index, &value) in indexes.iter_mut().zip(values) {
+                *index = self.scale.index(value);
+                self.min = if value < self.min { value } else { self.min };
+                self.max = if value > self.max { value } else { self.max };
+            }
+            for &index in indexes.iter().take(values.len()) {
+                if self.positive.add_one(joined(index, self.collapses)) {
+                    self.collapse_to_fit();
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Zeros, infinities and NaN, which have no bucket.
     #[cold]
     fn add_special(&mut self, value: f64) {

@@ -344,9 +344,7 @@ impl PercentileSketch {
         }
         let values = check_exact(read_values(&mut reader, version)?)
             .map_err(|reason| reader.invalid(reason))?;
-        for value in values {
-            self.push(value)?;
-        }
+        self.push_all(&values)?;
         Ok(reader.close()?)
     }
 }
