@@ -11,7 +11,7 @@ SHELL := /bin/bash
 SUITES := analytics pgrx regress e2e
 # Test files of pgrx-tests/tests that have a quick form and full figures.
 TORTURE := $(addprefix --test ,attack_functions attack_leaky attack_relations audit_chain crash dump_matrix forged_tokens \
-    hostile_values host_links job_queue pgbouncer privacy_race promotion roll_up_concurrency standby)
+    hostile_values host_links job_queue pgbouncer privacy_race promotion roll_up_concurrency standby time_series_conversion_crash)
 
 .PHONY: help
 help: ## list the targets
@@ -86,7 +86,7 @@ fuzz: install ## a million random statements of tenants against their models; SO
 .PHONY: test-timescale
 test-timescale: install ## the time series on TimescaleDB, whichever edition the server has, and on plain PostgreSQL
 	@scripts/run-suite.sh timescale 10 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e \
-	    --test time_series_backends --test time_series_conversion -- --nocapture
+	    --test time_series_backends --test time_series_conversion --test time_series_conversion_crash -- --nocapture
 
 .PHONY: installcheck
 installcheck: ## golden SQL against the running server of PGHOST, PGPORT, PGUSER (superuser; extension installed there)

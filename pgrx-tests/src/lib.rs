@@ -33,6 +33,7 @@ pub mod process;
 pub mod releases;
 pub mod schema_doc;
 pub mod series;
+pub mod strike;
 pub mod tokens;
 pub mod user_objects;
 pub mod watch;

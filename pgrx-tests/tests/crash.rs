@@ -25,6 +25,7 @@ use rand_chacha::ChaCha8Rng;
 use sop_ml_e2e::effort::{figure, seed};
 use sop_ml_e2e::fixture::TENANTS;
 use sop_ml_e2e::integrity::{State, check_storage, differing_rows};
+use sop_ml_e2e::strike::{Victim, strike};
 use sop_ml_e2e::{Cluster, Database, describe, sqlstate};
 use write_paths::{Start, WRITE_PATHS, WritePath};
 
@@ -78,58 +79,6 @@ fn hour_with_time_left() -> u64 {
         std::thread::sleep(Duration::from_secs(left));
     }
     seconds() / HOUR
-}
-
-/// Whom `kill -9` hits.
-#[derive(Debug, Clone, Copy)]
-enum Victim {
-    /// The process that runs the statement; the postmaster then restarts all others.
-    Backend,
-    /// The postmaster with all its processes.
-    Server,
-}
-
-/// What became of a statement whose server was killed.
-struct Strike {
-    /// The client got its answer, so the work is done for good.
-    acknowledged: bool,
-    /// The kill came before the answer.
-    interrupted: bool,
-}
-
-/// Begins the statement, kills the victim when the statement has run for `delay`, and returns when the server is there again.
-fn strike(
-    cluster: &Cluster,
-    database: &Database,
-    statement: &'static str,
-    delay: Duration,
-    victim: Victim,
-) -> Strike {
-    let mut client = database.superuser();
-    let backend: i32 = client
-        .query_one("SELECT pg_backend_pid()", &[])
-        .unwrap()
-        .get(0);
-    let started = Instant::now();
-    let session = std::thread::spawn(move || {
-        let acknowledged = client.simple_query(statement).is_ok();
-        (client, acknowledged)
-    });
-    std::thread::sleep(delay.saturating_sub(started.elapsed()));
-    let interrupted = !session.is_finished();
-    match victim {
-        Victim::Backend => cluster.kill_backend(backend.try_into().unwrap()),
-        Victim::Server => {
-            cluster.kill();
-            cluster.resume();
-        }
-    }
-    let (_client, acknowledged) = session.join().unwrap();
-    cluster.wait_until_ready();
-    Strike {
-        acknowledged,
-        interrupted,
-    }
 }
 
 /// What all rounds together have seen.

@@ -12,36 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sop_ml_e2e::effort::figure;
 use sop_ml_e2e::series::{
-    RESTAURANT, add_people, backend, database, disable, enable, is_apache, parts, timescale,
+    DEFINITION, RESTAURANT, add_people, backend, database, disable, enable, is_apache, parts,
+    timescale,
 };
 use sop_ml_e2e::{Database, blocks, describe, shared, sqlstate};
-
-/// What the table is, apart from what has to differ on a hypertable: policies' tenant condition, and rights on columns that
-/// stand for the same rights on the table.
-const DEFINITION: &str = "
-SELECT format('column %s %s %s %s %s', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-              pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum)) AS line
-FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = 'sop_ml.sop_time_series_data'::regclass AND a.attnum > 0 AND NOT a.attisdropped
-UNION ALL SELECT format('statistics %s %s', a.attname, a.attstattarget) FROM pg_attribute a
-WHERE a.attrelid = 'sop_ml.sop_time_series_data'::regclass AND a.attstattarget > 0
-UNION ALL SELECT format('constraint %s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint
-WHERE conrelid = 'sop_ml.sop_time_series_data'::regclass AND contype <> 'n'
-UNION ALL SELECT format('index %s %s', replace(pg_get_indexdef(indexrelid), ' ONLY ', ' '), obj_description(indexrelid)) FROM pg_index
-WHERE indrelid = 'sop_ml.sop_time_series_data'::regclass
-UNION ALL SELECT format('trigger %s %s %s', pg_get_triggerdef(oid), tgenabled, obj_description(oid)) FROM pg_trigger
-WHERE tgrelid = 'sop_ml.sop_time_series_data'::regclass AND NOT tgisinternal AND tgname <> 'ts_insert_blocker'
-UNION ALL SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext WHERE stxrelid = 'sop_ml.sop_time_series_data'::regclass
-UNION ALL SELECT format('policy %s %s %s %s %s', policyname, permissive, roles, cmd, with_check) FROM pg_policies
-WHERE schemaname = 'sop_ml' AND tablename = 'sop_time_series_data'
-UNION ALL SELECT format('owner %s, row security %s %s, identity %s, %s', relowner::regrole, relrowsecurity, relforcerowsecurity,
-              relreplident, obj_description(oid))
-FROM pg_class WHERE oid = 'sop_ml.sop_time_series_data'::regclass
-UNION ALL SELECT DISTINCT format('right %s %s %s', grantee, privilege_type, is_grantable) FROM information_schema.column_privileges
-WHERE table_schema = 'sop_ml' AND table_name = 'sop_time_series_data'
-UNION ALL SELECT format('right %s %s %s', grantee, privilege_type, is_grantable) FROM information_schema.table_privileges
-WHERE table_schema = 'sop_ml' AND table_name = 'sop_time_series_data' AND privilege_type IN ('DELETE', 'TRUNCATE', 'TRIGGER')
-ORDER BY 1";
 
 /// Everything else: the conditions of the policies, and which rights stand on the table and which on columns.
 const EXACTLY: &str = "
