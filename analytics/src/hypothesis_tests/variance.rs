@@ -156,10 +156,10 @@ pub fn anova_test(
         return Ok(None);
     }
     let n: f64 = means.iter().map(|(size, _, _)| size).sum();
-    // Deviations from the first mean keep the digits of values on an offset.
-    let origin = means.first().map_or(0.0, |first| first.1);
     let found = match method {
         AnovaMethod::Classic => {
+            // Deviations from the first mean keep the digits of values on an offset.
+            let origin = means.first().map_or(0.0, |first| first.1);
             let grand = means
                 .iter()
                 .map(|(n, mean, _)| n * (mean - origin))
@@ -183,6 +183,11 @@ pub fn anova_test(
             if smallest < 2 || means.iter().any(|(_, _, variance)| *variance == 0.0) {
                 return Ok(None);
             }
+            // Deviations from the mean that counts most: from a distant one they would lose the digits that count.
+            let origin = means
+                .iter()
+                .max_by(|a, b| (a.0 / a.2).total_cmp(&(b.0 / b.2)))
+                .map_or(0.0, |most| most.1);
             let weight: f64 = means.iter().map(|(n, _, variance)| n / variance).sum();
             let share = |n: f64, variance: f64| n / variance / weight;
             let grand: f64 = means
