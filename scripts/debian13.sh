@@ -13,7 +13,7 @@
 #
 #   SOP_ML_CACHE    where the roots are kept (default /var/cache/sop_ml)
 #   DEBIAN_MIRROR   where packages come from (default: the distribution's own address)
-#   PROFILE         for the inner `make` (default dev: one build for all suites)
+#   PROFILE         for the inner `make` (default release, as `make test` has it)
 #   SOP_ML_EFFORT, SOP_ML_SEED   are handed on
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -74,7 +74,7 @@ in_root() { chroot "$root" /usr/bin/env -i "${environment[@]}" "$@"; }
 # What commands in the root see of this machine's settings: proxies and the ways to crates and packages.
 collect_environment() {
     environment=(PATH=/opt/rust/bin:/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-        HOME=/root USER=root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive SOP_ML_WITHOUT_LINT=1 "PROFILE=${PROFILE:-dev}")
+        HOME=/root USER=root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive SOP_ML_WITHOUT_LINT=1 "PROFILE=${PROFILE:-release}")
     local name
     while IFS= read -r name; do
         environment+=("$name=${!name}")

@@ -275,18 +275,22 @@ fn require_loaded(extension: &Extension) -> PgResult<()> {
 
 /// The statement that makes the empty table a hypertable.
 fn create_hypertable(extension: &Extension, days: i32) -> PgResult<String> {
-    sql::modify(API, &[days.into()], |row| row.required(1))?
-        .pop()
-        .ok_or_else(|| {
-            with_code(
-                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-                format!(
-                    "TimescaleDB {} has no create_hypertable() that sop_ml knows",
-                    extension.version
-                ),
-            )
-            .set_hint("docs/support.md names the versions of TimescaleDB that sop_ml works with.")
-        })
+    let known = sql::modify(API, &[days.into()], |row| {
+        Ok((row.required::<String>(1)?, row.required::<bool>(2)?))
+    })?
+    .pop();
+    let obstacle = match known {
+        Some((statement, false)) => return Ok(statement),
+        Some((_, true)) => {
+            "lets tenants insert into chunks of schemas only that are open to them (2.23 to 2.28 do)"
+        }
+        None => "has no create_hypertable() that sop_ml knows",
+    };
+    Err(with_code(
+        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        format!("TimescaleDB {} {obstacle}", extension.version),
+    )
+    .set_hint("docs/support.md names the versions of TimescaleDB that sop_ml works with."))
 }
 
 /// With a snapshot of its own: who held the lock before may have converted the table.

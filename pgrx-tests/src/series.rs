@@ -80,17 +80,47 @@ pub fn timescale() -> Option<&'static Cluster> {
         .as_ref()
 }
 
-/// A server of one's own with TimescaleDB; none where it is not installed.
+/// A server of one's own with TimescaleDB; none where it is not installed, or in a version that sop_ml refuses.
 #[must_use]
 pub fn start_timescale(name: &str) -> Option<Cluster> {
-    let is_packaged = shared()
-        .existing_database("postgres")
-        .count("SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'");
-    if is_packaged == 0 {
-        println!("SKIPPED: TimescaleDB is not installed for this server");
-        return None;
+    match packaged_version() {
+        None => {
+            println!("SKIPPED: TimescaleDB is not installed for this server");
+            None
+        }
+        Some(version) if opens_chunks_by_name(&version) => {
+            println!("SKIPPED: TimescaleDB {version} is refused");
+            None
+        }
+        Some(_) => Some(start(name)),
     }
-    Some(Cluster::start_with(
+}
+
+/// A server with TimescaleDB of a version that sop_ml refuses.
+#[must_use]
+pub fn start_refused_timescale(name: &str) -> Option<Cluster> {
+    packaged_version()
+        .filter(|version| opens_chunks_by_name(version))
+        .map(|_| start(name))
+}
+
+fn packaged_version() -> Option<String> {
+    shared()
+        .existing_database("postgres")
+        .texts("SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'")
+        .pop()
+}
+
+/// Versions 2.23 to 2.28 look for a chunk by its name, with the rights of whoever inserts.
+fn opens_chunks_by_name(version: &str) -> bool {
+    version
+        .strip_prefix("2.")
+        .and_then(|rest| rest.split('.').next()?.parse::<u32>().ok())
+        .is_some_and(|minor| (23..=28).contains(&minor))
+}
+
+fn start(name: &str) -> Cluster {
+    Cluster::start_with(
         name,
         &[
             "shared_preload_libraries=timescaledb",
@@ -99,7 +129,7 @@ pub fn start_timescale(name: &str) -> Option<Cluster> {
             "max_connections=80",
             "fsync=off",
         ],
-    ))
+    )
 }
 
 /// A database with both extensions; not a copy, because TimescaleDB's workers connect to whatever could be copied.

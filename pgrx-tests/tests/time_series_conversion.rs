@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sop_ml_e2e::effort::figure;
 use sop_ml_e2e::series::{
     DEFINITION, RESTAURANT, add_people, backend, database, disable, enable, is_apache, parts,
-    timescale,
+    start_refused_timescale, timescale,
 };
 use sop_ml_e2e::{Database, blocks, describe, shared, sqlstate};
 
@@ -254,6 +254,25 @@ fn what_cannot_be_converted_is_refused() {
         assert_eq!(state, "0A000");
         assert!(message.contains("compression => false"), "{message}");
     }
+}
+
+#[test]
+fn a_version_that_opens_chunks_by_name_is_refused() {
+    let Some(cluster) = start_refused_timescale("series_by_name") else {
+        println!("SKIPPED: needs TimescaleDB 2.23 to 2.28");
+        return;
+    };
+    let database = database(&cluster, "series_by_name");
+    for compression in ["true", "false"] {
+        let (state, message) = refusal(
+            &database,
+            "postgres",
+            &format!("SELECT sop_ml.enable_timescaledb({compression})"),
+        );
+        assert_eq!(state, "0A000");
+        assert!(message.contains("TimescaleDB 2."), "{message}");
+    }
+    assert_eq!(backend(&database), "native rls");
 }
 
 /// Name, availability, use and detail.
