@@ -185,6 +185,8 @@ fn enable(compression: bool) -> PgResult<Done> {
         return Ok(unchanged("sop_time_series_data is a hypertable already"));
     }
     require_usable(&extension)?;
+    // Before everybody has to wait.
+    create_hypertable(&extension, USUAL_CHUNK_DAYS)?;
     if compression && extension.is_community() {
         return Err(with_code(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -192,8 +194,6 @@ fn enable(compression: bool) -> PgResult<Done> {
         )
         .set_hint("SELECT * FROM sop_ml.enable_timescaledb(compression => false);"));
     }
-    // Before everybody has to wait.
-    create_hypertable(&extension, USUAL_CHUNK_DAYS)?;
     sql::execute(LOCK, &[])?;
     if is_hypertable_now()? {
         return Ok(unchanged("somebody else has just converted it"));
