@@ -16,7 +16,7 @@ use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use sha2::{Digest, Sha256};
 use sop_analytics::codec::{Codec, TextForm};
 use sop_analytics::statistics::{
-    DistinctSketch, PercentileCollector, PercentileSketch, TopNSketch,
+    DistinctCollector, DistinctSketch, PercentileCollector, PercentileSketch, TopNSketch,
 };
 
 /// More than any sketch here needs.
@@ -94,6 +94,9 @@ proptest! {
         precision in 4..=18, parts in 1_usize..12, picks in picks(), encoded in any::<bool>(),
     ) {
         let whole = distinct(&values, precision).encode();
+        let mut collector = DistinctCollector::like(&DistinctSketch::with_precision(precision).unwrap());
+        values.iter().for_each(|&value| collector.push_integer(value).unwrap());
+        prop_assert_eq!(collector.finish().unwrap().encode(), whole.clone());
         let parts = deal(&values, parts, &picks)
             .into_iter()
             .map(|part| distinct(&part, precision))
@@ -254,7 +257,8 @@ fn percentile_sketches_have_the_counts_of_the_first_version() {
         ((100_000, 300, true, 0.25), "1f5335b98518e199"),
     ] {
         let mut sketch = PercentileSketch::with_relative_error(error).unwrap();
-        let mut collector = PercentileCollector::with_relative_error(error).unwrap();
+        let mut collector =
+            PercentileCollector::like(&PercentileSketch::with_relative_error(error).unwrap());
         for value in doubles(n, exponents, negative) {
             sketch.push(value).unwrap();
             collector.push(value).unwrap();

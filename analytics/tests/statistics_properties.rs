@@ -178,7 +178,7 @@ proptest! {
         let collectors = deal(&values, parts, &picks)
             .iter()
             .map(|part| {
-                let mut collector = PercentileCollector::with_relative_error(error).unwrap();
+                let mut collector = PercentileCollector::like(&PercentileSketch::with_relative_error(error).unwrap());
                 part.iter().for_each(|value| collector.push(*value).unwrap());
                 collector
             })
@@ -196,7 +196,7 @@ proptest! {
         });
         prop_assert_eq!(merged.finish().unwrap().encode(), whole.encode());
         let again = PercentileCollector::from(whole.clone());
-        prop_assert_eq!(again.target_relative_error(), error);
+        prop_assert_eq!(again.parameter(), error);
         prop_assert_eq!(again.finish().unwrap().encode(), whole.encode());
     }
 

@@ -4,19 +4,19 @@ use std::ffi::CStr;
 
 use pgrx::datum::{Internal, Uuid};
 use pgrx::prelude::*;
-use sop_analytics::statistics::DistinctSketch as State;
+use sop_analytics::codec::Codec;
+use sop_analytics::statistics::{DistinctCollector as State, DistinctSketch as Sketch};
 
-use super::aggregate::{combine, deserialize, serialize, state_of, transition};
+use super::aggregate::{combine, state_of, transition};
 use super::step::{inline_bytes, step_entry};
 use super::types::DistinctSketch;
 use crate::encoding::texts_are_utf8;
 use crate::error::{PgResult, from_analytics, invalid_parameter, with_code};
 
 /// Adds a text by its bytes in UTF-8, whatever the encoding of the database.
-fn add_text(state: &mut State, text: &[u8]) {
+fn add_text(state: &mut State, text: &[u8]) -> PgResult<()> {
     if texts_are_utf8() || text.is_ascii() {
-        state.add_bytes(text);
-        return;
+        return state.push_bytes(text).map_err(from_analytics);
     }
     // SAFETY: the text is in the database's encoding; the answer is the text itself or a string that ends with NUL in the
     // memory of this row.
@@ -25,15 +25,20 @@ fn add_text(state: &mut State, text: &[u8]) {
         let length = i32::try_from(text.len()).unwrap_or(0);
         let converted = pg_sys::pg_server_to_any(given, length, pg_sys::pg_enc::PG_UTF8 as i32);
         if std::ptr::eq(converted, given) {
-            state.add_bytes(text);
+            state.push_bytes(text)
         } else {
-            state.add_bytes(CStr::from_ptr(converted).to_bytes());
+            state.push_bytes(CStr::from_ptr(converted).to_bytes())
         }
     }
+    .map_err(from_analytics)
 }
 
-fn add_uuid(state: &mut State, uuid: Uuid) {
-    state.add_bytes(uuid.as_bytes());
+fn add_uuid(state: &mut State, uuid: Uuid) -> PgResult<()> {
+    state.push_bytes(uuid.as_bytes()).map_err(from_analytics)
+}
+
+fn add_integer(state: &mut State, value: i64) -> PgResult<()> {
+    state.push_integer(value).map_err(from_analytics)
 }
 
 fn transition_of<V>(
@@ -41,7 +46,7 @@ fn transition_of<V>(
     value: Option<V>,
     precision_bits: Option<i32>,
     fcinfo: pg_sys::FunctionCallInfo,
-    add: impl FnOnce(&mut State, V),
+    add: impl FnOnce(&mut State, V) -> PgResult<()>,
 ) -> PgResult<Internal> {
     let Some(value) = value else { return Ok(state) };
     let precision_bits = precision_bits.ok_or_else(|| {
@@ -53,15 +58,18 @@ fn transition_of<V>(
     transition(
         state,
         fcinfo,
-        || State::with_precision(precision_bits).map_err(from_analytics),
+        || {
+            Sketch::with_precision(precision_bits)
+                .map(|sketch| State::like(&sketch))
+                .map_err(from_analytics)
+        },
         |kept: &mut State| {
-            if i32::from(kept.precision_bits()) != precision_bits {
+            if i32::from(kept.parameter()) != precision_bits {
                 return Err(invalid_parameter(
                     "precision_bits must be the same for all rows of a group",
                 ));
             }
-            add(kept, value);
-            Ok(())
+            add(kept, value)
         },
     )
 }
@@ -71,12 +79,12 @@ fn transition_of<V>(
 fn step_of(
     state: &mut State,
     row: &[pg_sys::NullableDatum],
-    add: impl FnOnce(&mut State, pg_sys::Datum) -> Option<()>,
+    add: impl FnOnce(&mut State, pg_sys::Datum) -> Option<PgResult<()>>,
 ) -> Option<PgResult<()>> {
     let value = match row {
         [value] => value,
         [value, precision] => {
-            let same = precision.value.value() as i32 == i32::from(state.precision_bits());
+            let same = precision.value.value() as i32 == i32::from(state.parameter());
             if precision.isnull || !same {
                 return None;
             }
@@ -84,10 +92,10 @@ fn step_of(
         }
         _ => return None,
     };
-    if !value.isnull {
-        add(state, value.value)?;
+    if value.isnull {
+        return Some(Ok(()));
     }
-    Some(Ok(()))
+    add(state, value.value)
 }
 
 /// Both transition functions over values of one type.
@@ -142,8 +150,8 @@ transitions!(
             return None;
         }
         // SAFETY: the argument is a text, which is a varlena.
-        state.add_bytes(unsafe { inline_bytes(datum)? });
-        Some(())
+        let bytes = unsafe { inline_bytes(datum)? };
+        Some(state.push_bytes(bytes).map_err(from_analytics))
     },
     distinct_agg_text_transition,
     distinct_agg_text_transition_wrapper,
@@ -160,8 +168,8 @@ transitions!(
     add_uuid,
     |state, datum| {
         // SAFETY: the argument is a uuid, which is passed as a pointer to its 16 bytes.
-        state.add_bytes(unsafe { &*datum.cast_mut_ptr::<[u8; 16]>() });
-        Some(())
+        let bytes = unsafe { &*datum.cast_mut_ptr::<[u8; 16]>() };
+        Some(state.push_bytes(bytes).map_err(from_analytics))
     },
     distinct_agg_uuid_transition,
     distinct_agg_uuid_transition_wrapper,
@@ -175,11 +183,8 @@ transitions!(
 
 transitions!(
     i64,
-    State::add_integer,
-    |state, datum| {
-        state.add_integer(datum.value().cast_signed() as i64);
-        Some(())
-    },
+    add_integer,
+    |state, datum| Some(add_integer(state, datum.value().cast_signed() as i64)),
     distinct_agg_bigint_transition,
     distinct_agg_bigint_transition_wrapper,
     distinct_agg_bigint_step,
@@ -218,7 +223,7 @@ fn distinct_rollup_transition(
     transition(
         state,
         fcinfo,
-        || State::with_precision(i32::from(sketch.precision_bits())).map_err(from_analytics),
+        || Ok(State::like(&sketch)),
         |kept: &mut State| kept.merge(&sketch).map_err(from_analytics),
     )
 }
@@ -230,23 +235,28 @@ fn distinct_agg_combine(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> PgResult<Internal> {
     combine(first, &second, fcinfo, |kept: &mut State, other| {
-        kept.merge(other).map_err(from_analytics)
+        kept.merge_collector(other).map_err(from_analytics)
     })
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]
-fn distinct_agg_serialize(state: Internal) -> Option<Vec<u8>> {
-    serialize::<State>(&state)
+fn distinct_agg_serialize(state: Internal) -> PgResult<Option<Vec<u8>>> {
+    Ok(distinct_agg_final(state)?.map(|sketch| sketch.0.encode()))
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]
 fn distinct_agg_deserialize(bytes: &[u8], _state: Internal) -> PgResult<Internal> {
-    deserialize::<State>(bytes)
+    Sketch::decode(bytes)
+        .map(|sketch| Internal::new(State::from(sketch)))
+        .map_err(from_analytics)
 }
 
 #[pg_extern(immutable, parallel_safe)]
-fn distinct_agg_final(state: Internal) -> Option<DistinctSketch> {
-    state_of::<State>(&state).cloned().map(DistinctSketch)
+fn distinct_agg_final(state: Internal) -> PgResult<Option<DistinctSketch>> {
+    state_of::<State>(&state)
+        .map(|state| state.finish().map(DistinctSketch))
+        .transpose()
+        .map_err(from_analytics)
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]

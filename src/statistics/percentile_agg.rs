@@ -46,7 +46,7 @@ step_entry!(
             return Some(Ok(()));
         }
         let target = relative_error.value.value() as u64;
-        if relative_error.isnull || target != state.target_relative_error().to_bits() {
+        if relative_error.isnull || target != state.parameter().to_bits() {
             return None;
         }
         let value = f64::from_bits(value.value.value() as u64);
@@ -71,9 +71,13 @@ fn percentile_agg_accuracy_transition(
     transition(
         state,
         fcinfo,
-        || State::with_relative_error(relative_error).map_err(from_analytics),
+        || {
+            Sketch::with_relative_error(relative_error)
+                .map(|sketch| State::like(&sketch))
+                .map_err(from_analytics)
+        },
         |kept: &mut State| {
-            if kept.target_relative_error().to_bits() != relative_error.to_bits() {
+            if kept.parameter().to_bits() != relative_error.to_bits() {
                 return Err(crate::error::invalid_parameter(
                     "relative_error must be the same for all rows of a group",
                 ));
@@ -111,7 +115,7 @@ fn percentile_rollup_transition(
     transition(
         state,
         fcinfo,
-        || State::with_relative_error(sketch.target_relative_error()).map_err(from_analytics),
+        || Ok(State::like(&sketch)),
         |kept: &mut State| kept.merge(&sketch).map_err(from_analytics),
     )
 }

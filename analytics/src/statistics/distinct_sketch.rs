@@ -9,6 +9,7 @@
 //! The form depends on the number of tokens alone, hence a sketch on the set of hashes alone: any split, any order and any
 //! merge tree end in the same sketch, byte for byte.
 
+use super::collector::Collected;
 use super::hash::{xxh64, xxh64_of_integer};
 use super::sketch_error::SketchError;
 use tokens::Tokens;
@@ -227,6 +228,34 @@ fn raise(registers: &mut [u8], index: usize, rank: u8) {
         && *register < rank
     {
         *register = rank;
+    }
+}
+
+impl Collected for DistinctSketch {
+    /// A hash.
+    type Value = u64;
+    type Parameter = u8;
+    type Error = SketchError;
+
+    fn empty_with(precision_bits: u8) -> Self {
+        Self::empty(precision_bits)
+    }
+
+    fn parameter(&self) -> u8 {
+        self.precision
+    }
+
+    fn add_all(&mut self, hashes: &[u64]) -> Result<(), SketchError> {
+        hashes.iter().for_each(|&hash| self.add_hash(hash));
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &Self) -> Result<(), SketchError> {
+        self.merge(other)
+    }
+
+    fn merge_encoded(&mut self, bytes: &[u8]) -> Result<(), SketchError> {
+        self.merge_encoded(bytes)
     }
 }
 

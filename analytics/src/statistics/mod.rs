@@ -7,6 +7,7 @@
 //! depends on order. The intervals work on the numbers that these states give; tests of significance are in
 //! [`crate::hypothesis_tests`].
 
+pub mod collector;
 pub mod distinct_sketch;
 pub mod distribution_profile;
 pub mod error;
@@ -25,6 +26,7 @@ mod json_float;
 mod moving;
 mod store;
 
+pub use collector::{Collected, Collector, DistinctCollector, PercentileCollector};
 pub use distinct_sketch::{DEFAULT_PRECISION_BITS, DistinctSketch};
 pub use distribution_profile::{CategoryProfile, DistributionProfile, NumericProfile};
 pub use error::StatisticsError;
@@ -33,7 +35,7 @@ pub use interval::{
     t_critical, wilson_interval,
 };
 pub use moving::MovingSummary;
-pub use percentile_sketch::{DEFAULT_RELATIVE_ERROR, PercentileCollector, PercentileSketch};
+pub use percentile_sketch::{DEFAULT_RELATIVE_ERROR, PercentileSketch};
 pub use regression::{
     MovingRegression, RegressionPrediction, RegressionSummary, RegressionTest,
     regression_prediction, regression_test,

@@ -8,6 +8,7 @@
 //! Each of these steps depends on the multiset of values alone, so that any split of the values, in any order, merged by
 //! any tree, ends in the same sketch, byte for byte.
 
+use super::collector::Collected;
 use super::error::StatisticsError;
 use buckets::Buckets;
 pub(crate) use buckets::LARGEST_COUNT;
@@ -15,11 +16,9 @@ pub(crate) use buckets::LARGEST_COUNT;
 mod buckets;
 mod cells;
 mod codec;
-mod collector;
 mod scale;
 
 pub(crate) use cells::Cell;
-pub use collector::PercentileCollector;
 mod compact;
 
 /// The relative error bound of a sketch that was not told another.
@@ -136,7 +135,7 @@ impl PercentileSketch {
         }
     }
 
-    /// Adds some values.
+    /// Adds some values, for less than one after the other.
     pub(super) fn push_all(&mut self, values: &[f64]) -> Result<(), StatisticsError> {
         match &mut self.form {
             Form::Buckets(buckets) => buckets.add_all(values),
@@ -276,6 +275,35 @@ impl PercentileSketch {
                 })
             })
             .collect())
+    }
+}
+
+impl Collected for PercentileSketch {
+    type Value = f64;
+    type Parameter = f64;
+    type Error = StatisticsError;
+
+    fn empty_with(relative_error: f64) -> Self {
+        Self {
+            target: relative_error,
+            form: Form::Exact(Vec::new()),
+        }
+    }
+
+    fn parameter(&self) -> f64 {
+        self.target
+    }
+
+    fn add_all(&mut self, values: &[f64]) -> Result<(), StatisticsError> {
+        self.push_all(values)
+    }
+
+    fn merge(&mut self, other: &Self) -> Result<(), StatisticsError> {
+        self.merge(other)
+    }
+
+    fn merge_encoded(&mut self, bytes: &[u8]) -> Result<(), StatisticsError> {
+        self.merge_encoded(bytes)
     }
 }
 
