@@ -8,6 +8,7 @@ use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use sop_analytics::codec::Codec;
 use sop_analytics::error::Classify;
+use sop_analytics::statistics::{Collected, Collector};
 
 use crate::error::{PgResult, from_analytics, internal};
 
@@ -80,6 +81,46 @@ pub(super) fn serialize<S: Codec>(state: &Internal) -> Option<Vec<u8>> {
 /// The other end of [`serialize`]; the state lives as long as the current memory context.
 pub(super) fn deserialize<S: Codec>(bytes: &[u8]) -> PgResult<Internal> {
     S::decode(bytes).map(Internal::new).map_err(from_analytics)
+}
+
+/// The sketch of a collector; `None` of no rows.
+pub(super) fn finish<S>(state: &Internal) -> PgResult<Option<S>>
+where
+    S: Collected<Error: Classify>,
+{
+    state_of::<Collector<S>>(state)
+        .map(Collector::finish)
+        .transpose()
+        .map_err(from_analytics)
+}
+
+/// A partial collector on its way between processes: as its sketch.
+pub(super) fn serialize_collector<S>(state: &Internal) -> PgResult<Option<Vec<u8>>>
+where
+    S: Collected<Error: Classify> + Codec,
+{
+    Ok(finish::<S>(state)?.map(|sketch| sketch.encode()))
+}
+
+/// The other end of [`serialize_collector`].
+pub(super) fn deserialize_collector<S: Collected + Codec>(bytes: &[u8]) -> PgResult<Internal> {
+    S::decode(bytes)
+        .map(|sketch| Internal::new(Collector::from(sketch)))
+        .map_err(from_analytics)
+}
+
+/// [`combine`] of collectors.
+pub(super) fn combine_collectors<S>(
+    first: Internal,
+    second: &Internal,
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> PgResult<Internal>
+where
+    S: Collected<Error: Classify>,
+{
+    combine(first, second, fcinfo, |kept: &mut Collector<S>, other| {
+        kept.merge_collector(other).map_err(from_analytics)
+    })
 }
 
 /// Raises outside of a wrapper.

@@ -4,10 +4,11 @@ use std::ffi::CStr;
 
 use pgrx::datum::{Internal, Uuid};
 use pgrx::prelude::*;
-use sop_analytics::codec::Codec;
 use sop_analytics::statistics::{DistinctCollector as State, DistinctSketch as Sketch};
 
-use super::aggregate::{combine, state_of, transition};
+use super::aggregate::{
+    combine_collectors, deserialize_collector, finish, serialize_collector, transition,
+};
 use super::step::{inline_bytes, step_entry};
 use super::types::DistinctSketch;
 use crate::encoding::texts_are_utf8;
@@ -234,29 +235,22 @@ fn distinct_agg_combine(
     second: Internal,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> PgResult<Internal> {
-    combine(first, &second, fcinfo, |kept: &mut State, other| {
-        kept.merge_collector(other).map_err(from_analytics)
-    })
+    combine_collectors::<Sketch>(first, &second, fcinfo)
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]
 fn distinct_agg_serialize(state: Internal) -> PgResult<Option<Vec<u8>>> {
-    Ok(distinct_agg_final(state)?.map(|sketch| sketch.0.encode()))
+    serialize_collector::<Sketch>(&state)
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]
 fn distinct_agg_deserialize(bytes: &[u8], _state: Internal) -> PgResult<Internal> {
-    Sketch::decode(bytes)
-        .map(|sketch| Internal::new(State::from(sketch)))
-        .map_err(from_analytics)
+    deserialize_collector::<Sketch>(bytes)
 }
 
 #[pg_extern(immutable, parallel_safe)]
 fn distinct_agg_final(state: Internal) -> PgResult<Option<DistinctSketch>> {
-    state_of::<State>(&state)
-        .map(|state| state.finish().map(DistinctSketch))
-        .transpose()
-        .map_err(from_analytics)
+    Ok(finish(&state)?.map(DistinctSketch))
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]

@@ -2,10 +2,11 @@
 
 use pgrx::datum::Internal;
 use pgrx::prelude::*;
-use sop_analytics::codec::Codec;
 use sop_analytics::statistics::{PercentileCollector as State, PercentileSketch as Sketch};
 
-use super::aggregate::{combine, in_place, state_of, transition};
+use super::aggregate::{
+    combine_collectors, deserialize_collector, finish, in_place, serialize_collector, transition,
+};
 use super::step::{inline_bytes, step_entry};
 use super::types::PercentileSketch;
 use crate::error::{PgResult, from_analytics, with_code};
@@ -126,29 +127,22 @@ fn percentile_agg_combine(
     second: Internal,
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> PgResult<Internal> {
-    combine(first, &second, fcinfo, |kept: &mut State, other| {
-        kept.merge_collector(other).map_err(from_analytics)
-    })
+    combine_collectors::<Sketch>(first, &second, fcinfo)
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]
 fn percentile_agg_serialize(state: Internal) -> PgResult<Option<Vec<u8>>> {
-    Ok(percentile_agg_final(state)?.map(|sketch| sketch.0.encode()))
+    serialize_collector::<Sketch>(&state)
 }
 
 #[pg_extern(immutable, strict, parallel_safe)]
 fn percentile_agg_deserialize(bytes: &[u8], _state: Internal) -> PgResult<Internal> {
-    Sketch::decode(bytes)
-        .map(|sketch| Internal::new(State::from(sketch)))
-        .map_err(from_analytics)
+    deserialize_collector::<Sketch>(bytes)
 }
 
 #[pg_extern(immutable, parallel_safe)]
 fn percentile_agg_final(state: Internal) -> PgResult<Option<PercentileSketch>> {
-    state_of::<State>(&state)
-        .map(|state| state.finish().map(PercentileSketch))
-        .transpose()
-        .map_err(from_analytics)
+    Ok(finish(&state)?.map(PercentileSketch))
 }
 
 extension_sql!(

@@ -132,7 +132,12 @@ impl<S: Collected> Collector<S> {
     /// # Errors
     /// As [`Collected::merge`].
     pub fn merge_collector(&mut self, other: &Self) -> Result<(), S::Error> {
-        self.merge(&other.finish()?)
+        match &other.counted {
+            Some(counted) => self.merge(counted)?,
+            // Tells whether the two belong together.
+            None => self.merge(&S::empty_with(other.parameter))?,
+        }
+        self.counted().add_all(other.waiting())
     }
 
     /// The sketch of all values so far.
@@ -144,8 +149,12 @@ impl<S: Collected> Collector<S> {
             Some(counted) => S::clone(counted),
             None => S::empty_with(self.parameter),
         };
-        whole.add_all(self.waiting.get(..self.length).unwrap_or_default())?;
+        whole.add_all(self.waiting())?;
         Ok(whole)
+    }
+
+    fn waiting(&self) -> &[S::Value] {
+        self.waiting.get(..self.length).unwrap_or_default()
     }
 
     /// The sketch of what does not wait.
@@ -181,5 +190,38 @@ impl DistinctCollector {
     #[inline]
     pub fn push_integer(&mut self, value: i64) -> Result<(), <DistinctSketch as Collected>::Error> {
         self.push(xxh64_of_integer(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::{SketchError, StatisticsError};
+
+    #[test]
+    fn collectors_of_different_parameters_are_refused_whatever_waits() {
+        let fine = PercentileSketch::with_relative_error(0.001).unwrap();
+        let coarse = PercentileSketch::default();
+        for n in [0, 1, 29, 30, 100] {
+            let mut others = PercentileCollector::like(&fine);
+            (0..n).for_each(|value| others.push(f64::from(value)).unwrap());
+            let merged = PercentileCollector::like(&coarse).merge_collector(&others);
+            assert!(matches!(
+                merged,
+                Err(StatisticsError::SketchMismatch { .. })
+            ));
+        }
+        let precise = DistinctCollector::like(&DistinctSketch::with_precision(18).unwrap());
+        assert!(matches!(
+            DistinctCollector::default().merge_collector(&precise),
+            Err(SketchError::PrecisionMismatch { .. })
+        ));
+    }
+
+    #[test]
+    fn nothing_collected_is_the_empty_sketch() {
+        let empty = PercentileCollector::default().finish().unwrap();
+        assert_eq!((empty.n(), empty.min()), (0, None));
+        assert_eq!(DistinctCollector::default().finish().unwrap().count(), 0);
     }
 }

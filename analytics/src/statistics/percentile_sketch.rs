@@ -135,18 +135,6 @@ impl PercentileSketch {
         }
     }
 
-    /// Adds some values, for less than one after the other.
-    pub(super) fn push_all(&mut self, values: &[f64]) -> Result<(), StatisticsError> {
-        match &mut self.form {
-            Form::Buckets(buckets) => buckets.add_all(values),
-            Form::Exact(kept) if kept.len() + values.len() <= EXACT_UP_TO => {
-                kept.extend(values.iter().copied().map(canonical));
-                Ok(())
-            }
-            Form::Exact(_) => self.buckets()?.add_all(values),
-        }
-    }
-
     /// Adds all values of another sketch.
     ///
     /// # Errors
@@ -160,7 +148,7 @@ impl PercentileSketch {
             });
         }
         match &other.form {
-            Form::Exact(values) => self.push_all(values),
+            Form::Exact(values) => self.add_all(values),
             Form::Buckets(buckets) => self.buckets()?.merge(buckets),
         }
     }
@@ -295,7 +283,14 @@ impl Collected for PercentileSketch {
     }
 
     fn add_all(&mut self, values: &[f64]) -> Result<(), StatisticsError> {
-        self.push_all(values)
+        match &mut self.form {
+            Form::Buckets(buckets) => buckets.add_all(values),
+            Form::Exact(kept) if kept.len() + values.len() <= EXACT_UP_TO => {
+                kept.extend(values.iter().copied().map(canonical));
+                Ok(())
+            }
+            Form::Exact(_) => self.buckets()?.add_all(values),
+        }
     }
 
     fn merge(&mut self, other: &Self) -> Result<(), StatisticsError> {

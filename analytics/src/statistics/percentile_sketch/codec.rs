@@ -8,6 +8,7 @@ use super::compact::{
 };
 use super::{DEFAULT_RELATIVE_ERROR, EXACT_UP_TO, Form, PercentileSketch, canonical, sorted};
 use crate::codec::{Codec, CodecError, Reader, TextError, TextForm};
+use crate::statistics::collector::Collected;
 use crate::statistics::error::StatisticsError;
 use crate::statistics::json_float::JsonFloat;
 use crate::statistics::store::Store;
@@ -344,7 +345,7 @@ impl PercentileSketch {
         }
         let values = check_exact(read_values(&mut reader, version)?)
             .map_err(|reason| reader.invalid(reason))?;
-        self.push_all(&values)?;
+        self.add_all(&values)?;
         Ok(reader.close()?)
     }
 }
