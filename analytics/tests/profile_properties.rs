@@ -12,23 +12,11 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use sop_analytics::codec::{Codec, TextForm};
 use sop_analytics::drift::{DriftParameters, compare_profiles, numeric, profile_bins};
 use sop_analytics::progress::Uninterruptible;
 use sop_analytics::statistics::distribution_profile::CAPACITY;
 use sop_analytics::statistics::{CategoryProfile, DistributionProfile, Estimator, NumericProfile};
-
-/// The same cases in every run.
-fn config(cases: u32) -> Config {
-    Config {
-        cases,
-        rng_seed: RngSeed::Fixed(20_260_102),
-        rng_algorithm: RngAlgorithm::ChaCha,
-        failure_persistence: None,
-        ..Config::default()
-    }
-}
 
 fn rows() -> impl Strategy<Value = Vec<Option<f64>>> {
     let value = prop_oneof![
@@ -100,7 +88,7 @@ fn picks() -> impl Strategy<Value = Vec<Index>> {
 }
 
 proptest! {
-    #![proptest_config(config(200))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn any_merge_of_numbers_equals_the_whole(rows in rows(), parts in 1_usize..9, picks in picks()) {
@@ -173,7 +161,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(24))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// The guarantee beyond the capacity, for any tree of merges.
     #[test]

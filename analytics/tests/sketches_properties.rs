@@ -12,7 +12,6 @@ use std::collections::HashMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use sha2::{Digest, Sha256};
 use sop_analytics::codec::{Codec, TextForm};
 use sop_analytics::statistics::{
@@ -21,17 +20,6 @@ use sop_analytics::statistics::{
 
 /// More than any sketch here needs.
 const AMPLE: usize = 1 << 26;
-
-/// The same cases in every run.
-fn config() -> Config {
-    Config {
-        cases: 256,
-        rng_seed: RngSeed::Fixed(20_260_102),
-        rng_algorithm: RngAlgorithm::ChaCha,
-        failure_persistence: None,
-        ..Config::default()
-    }
-}
 
 fn picks() -> impl Strategy<Value = Vec<Index>> {
     vec(any::<Index>(), 97)
@@ -86,8 +74,6 @@ fn skewed_texts() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
-    #![proptest_config(config())]
-
     #[test]
     fn any_merge_of_distinct_sketches_is_the_whole_byte_for_byte(
         values in vec(prop_oneof![any::<i64>(), -50_i64..50, 0_i64..2000], 0..500),

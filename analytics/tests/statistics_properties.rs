@@ -10,20 +10,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use sop_analytics::codec::{Codec, TextForm};
 use sop_analytics::statistics::{Estimator, PercentileCollector, PercentileSketch, StatsSummary};
-
-/// The same cases in every run.
-fn config() -> Config {
-    Config {
-        cases: 256,
-        rng_seed: RngSeed::Fixed(20_260_101),
-        rng_algorithm: RngAlgorithm::ChaCha,
-        failure_persistence: None,
-        ..Config::default()
-    }
-}
 
 /// Values of one magnitude, on an offset, over many magnitudes, tied, and special ones.
 fn values() -> impl Strategy<Value = Vec<f64>> {
@@ -101,8 +89,6 @@ fn close(found: f64, expected: f64, scale: f64) -> bool {
 }
 
 proptest! {
-    #![proptest_config(config())]
-
     #[test]
     fn any_merge_of_summaries_equals_the_whole(
         values in values(), parts in 1_usize..12, picks in picks(),

@@ -10,7 +10,6 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use sop_analytics::budget::Budget;
 use sop_analytics::codec::{Codec, TextForm};
 use sop_analytics::progress::Uninterruptible;
@@ -18,17 +17,6 @@ use sop_analytics::statistics::{
     Estimator, RegressionSummary, StateCollector, StateDurations, StatsSummary,
     regression_prediction, regression_test,
 };
-
-/// The same cases in every run.
-fn config() -> Config {
-    Config {
-        cases: 256,
-        rng_seed: RngSeed::Fixed(20_260_104),
-        rng_algorithm: RngAlgorithm::ChaCha,
-        failure_persistence: None,
-        ..Config::default()
-    }
-}
 
 /// One value: ordinary, on an offset, tied, always the same, one of two neighbours, or of any magnitude; the kind is the same for all values of a case.
 fn value(kind: u8) -> BoxedStrategy<f64> {
@@ -158,8 +146,6 @@ fn states(rows: &[(u8, i64)]) -> Option<StateDurations> {
 const NAMES: [&str; 4] = ["prep", "cook", "", "Küche \u{1F373}"];
 
 proptest! {
-    #![proptest_config(config())]
-
     #[test]
     fn any_merge_of_weighted_summaries_equals_the_whole(
         rows in weighted_rows(), parts in 1_usize..12, picks in picks(),

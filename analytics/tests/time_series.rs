@@ -9,24 +9,12 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use serde_json::Value;
 use sop_analytics::progress::{Interrupted, Progress, Uninterruptible};
 use sop_analytics::time_series::{
     Downsample, DownsampleError, DownsampleOptions, FilledBucket, GapFillError, GapFillOptions,
     downsample, gap_fill,
 };
-
-/// The same cases in every run.
-fn config() -> Config {
-    Config {
-        cases: 256,
-        rng_seed: RngSeed::Fixed(20_260_131),
-        rng_algorithm: RngAlgorithm::ChaCha,
-        failure_persistence: None,
-        ..Config::default()
-    }
-}
 
 fn cases(kind: &str) -> Vec<Value> {
     let text = include_str!("fixtures/time_series.json");
@@ -174,8 +162,6 @@ fn seen(value: Option<f64>) -> Option<f64> {
 }
 
 proptest! {
-    #![proptest_config(config())]
-
     #[test]
     fn the_kept_points_are_first_last_and_as_many_as_asked(
         (times, values) in points(), threshold in 3..60_i32,

@@ -13,7 +13,6 @@ use std::time::Instant;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -24,17 +23,6 @@ use sop_analytics::time_series::archive::{
 };
 
 const AMPLE: usize = 1 << 28;
-
-/// The same cases in every run.
-fn config() -> Config {
-    Config {
-        cases: 256,
-        rng_seed: RngSeed::Fixed(20_260_131),
-        rng_algorithm: RngAlgorithm::ChaCha,
-        failure_persistence: None,
-        ..Config::default()
-    }
-}
 
 /// A row that owns its texts and compares its value by bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,8 +159,6 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 proptest! {
-    #![proptest_config(config())]
-
     #[test]
     fn any_rows_come_back_to_the_bit(rows in vec(row(), 0..120)) {
         assert_round_trip(&rows);

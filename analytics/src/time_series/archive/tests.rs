@@ -67,7 +67,7 @@ fn a_run_of_endless_rows_is_refused_before_they_are_made() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn changed_columns_are_read_or_refused(at in any::<prop::sample::Index>(), byte in any::<u8>(), n in 1..12_u8) {
