@@ -16,7 +16,7 @@ use crate::arguments::required;
 use crate::error::{PgResult, insufficient_privilege, invalid_parameter};
 use crate::jsonb::JsonB;
 use crate::subtransaction::{Failure, isolated};
-use crate::{aggregation, options, settings, sql, tenancy};
+use crate::{aggregation, options, settings, sql, tenancy, timescaledb};
 
 const STATEMENTS: &str = include_str!("../sql/queries/archive_statements.sql");
 const NOT_ROLLED_UP: &str = include_str!("../sql/queries/archive_not_rolled_up.sql");
@@ -252,6 +252,7 @@ pub(crate) fn begin(
         .map(|restaurant| tenancy::resolve(Some(restaurant)))
         .transpose()?;
     aggregation::exclude_runs()?;
+    timescaledb::lift_write_limit()?;
     Ok(restaurant)
 }
 

@@ -10,7 +10,7 @@ use crate::error::{PgResult, insufficient_privilege, invalid_parameter, with_cod
 use crate::ingest::{OnConflict, max_future_minutes};
 use crate::jsonb::JsonB;
 use crate::regclass::RegClass;
-use crate::{options, sql, tenancy};
+use crate::{options, sql, tenancy, timescaledb};
 
 const STATEMENT: &str = include_str!("../sql/queries/bulk_load_statement.sql");
 
@@ -53,6 +53,7 @@ fn load_observations(
         );
     }
     let statement = statement(staging, options.on_conflict)?;
+    timescaledb::lift_write_limit()?;
     let arguments = [max_future.into(), options.not_finite.as_str().into()];
     let outcome = sql::modify(&statement, &arguments, |row| {
         let (inserted, updated): (i64, i64) = (row.required(1)?, row.required(2)?);

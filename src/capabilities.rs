@@ -110,7 +110,10 @@ fn timescaledb(found: &Found) -> PgResult<(bool, String)> {
     if extension.is_used()? {
         return Ok((
             true,
-            format!("{edition}: time series are a hypertable in mode rls"),
+            format!(
+                "{edition}: time series are a hypertable in mode {}",
+                extension.mode()
+            ),
         ));
     }
     let detail = format!(

@@ -16,7 +16,7 @@ use crate::error::{PgResult, from_analytics, internal, invalid_parameter};
 use crate::interrupts::Interrupts;
 use crate::jsonb::JsonB;
 use crate::tenancy::{self, AccessLevel};
-use crate::{arrays, options, settings, sql};
+use crate::{arrays, options, settings, sql, timescaledb};
 
 const KEEP: &str = include_str!("../sql/queries/ingest_keep.sql");
 const REPLACE: &str = include_str!("../sql/queries/ingest_replace.sql");
@@ -151,6 +151,7 @@ fn ingest_observations(
         .transpose()?
         .flatten();
     let is_repeat = earlier.is_some();
+    timescaledb::lift_write_limit()?;
     let outcome = match earlier {
         Some(outcome) => outcome,
         None => take(restaurant, &observations, &options)?,

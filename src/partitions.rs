@@ -106,6 +106,8 @@ fn maintain_partitions(
     }
     let retired = isolated(|| retire_chunks(retention));
     report(TIME_SERIES, retired, &mut actions);
+    let renewed = isolated(renew_jobs);
+    report(TIME_SERIES, renewed, &mut actions);
     Ok(TableIterator::new(actions))
 }
 
@@ -353,6 +355,19 @@ fn retire_chunks(retention: Option<Interval>) -> PgResult<Vec<Action>> {
         return Ok(Vec::new());
     }
     retire(TIME_SERIES, &expired)
+}
+
+/// What TimescaleDB's own scheduler does follows the policy.
+fn renew_jobs() -> PgResult<Vec<Action>> {
+    Ok(match timescaledb::renew_jobs()? {
+        0 => Vec::new(),
+        _ => vec![(
+            TIME_SERIES.to_owned(),
+            None,
+            "jobs of TimescaleDB renewed".to_owned(),
+            0,
+        )],
+    })
 }
 
 fn retire(relation: &str, expired: &[Expired]) -> PgResult<Vec<Action>> {

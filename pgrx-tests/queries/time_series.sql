@@ -174,7 +174,7 @@ SELECT count(*) FROM sop_ml.sop_time_series_data;
 DO $$
 DECLARE part regclass; n int := 0; refused int := 0;
 BEGIN
-    FOR part IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'sop_ml.sop_time_series_data'::regclass LOOP
+    FOR part IN SELECT i.inhrelid::regclass FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhparent AND c.relname = 'sop_time_series_data' LOOP
         n := n + 1;
         BEGIN
             EXECUTE format('SELECT 1 FROM %s LIMIT 1', part);
@@ -187,7 +187,7 @@ END $$;
 DO $$
 DECLARE part regclass; n int := 0; refused int := 0;
 BEGIN
-    FOR part IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'sop_ml.sop_time_series_data'::regclass LOOP
+    FOR part IN SELECT i.inhrelid::regclass FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhparent AND c.relname = 'sop_time_series_data' LOOP
         n := n + 1;
         BEGIN
             EXECUTE format('DELETE FROM %s', part);
@@ -200,7 +200,7 @@ END $$;
 SELECT count(*) FROM pg_stats WHERE schemaname = 'sop_ml_storage' OR tablename = 'sop_time_series_data';
 -- # rights on single columns of the parts [analyst_a]
 SELECT count(*) FROM pg_inherits AS i JOIN pg_attribute AS a ON a.attrelid = i.inhrelid AND a.attnum > 0
-WHERE i.inhparent = 'sop_ml.sop_time_series_data'::regclass AND has_column_privilege(i.inhrelid, a.attnum, 'SELECT');
+WHERE i.inhparent IN (SELECT oid FROM pg_class WHERE relname = 'sop_time_series_data') AND has_column_privilege(i.inhrelid, a.attnum, 'SELECT');
 -- # what roles may do [postgres]
 SELECT r.role, p.privilege, has_any_column_privilege(r.role, 'sop_ml.sop_time_series_data', p.privilege)
 FROM unnest(ARRAY['sop_ml_viewer', 'sop_ml_staff', 'sop_ml_analyst', 'sop_ml_group_reader', 'sop_ml_operator']) AS r (role),

@@ -160,6 +160,24 @@ pub fn enable(database: &Database) -> (String, i64, String) {
     )
 }
 
+/// Makes the table a compressed hypertable behind a view; answers with action, rows moved and detail. TimescaleDB's own jobs stay out
+/// of it: what they do is called for where it is meant.
+///
+/// # Panics
+/// When it is refused.
+pub fn enable_vault(database: &Database) -> (String, i64, String) {
+    database.run("SELECT _timescaledb_functions.stop_background_workers()");
+    conversion(database, "SELECT * FROM sop_ml.enable_timescaledb()")
+}
+
+/// Compresses every chunk; answers how many there are.
+#[must_use]
+pub fn compress(database: &Database) -> i64 {
+    database.count(
+        "SELECT count(compress_chunk(c, if_not_compressed => true)) FROM show_chunks('sop_ml_storage.sop_time_series_data') AS c",
+    )
+}
+
 /// The same of the way back.
 ///
 /// # Panics
@@ -180,6 +198,17 @@ pub fn backend(database: &Database) -> String {
     database
         .texts("SELECT backend || ' ' || mode FROM sop_ml.time_series_backend()")
         .concat()
+}
+
+/// A database of the Community edition; none where the server has no TimescaleDB, or the other edition.
+#[must_use]
+pub fn community_database(name: &str) -> Option<Database> {
+    let database = database(timescale()?, name);
+    if is_apache(&database) {
+        println!("SKIPPED: the Apache edition has no compression");
+        return None;
+    }
+    Some(database)
 }
 
 /// Whether the server runs the Apache edition.

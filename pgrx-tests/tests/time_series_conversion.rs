@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sop_ml_e2e::effort::figure;
 use sop_ml_e2e::series::{
-    DEFINITION, RESTAURANT, add_people, backend, database, disable, enable, is_apache, parts,
-    start_refused_timescale, timescale,
+    DEFINITION, RESTAURANT, add_people, backend, database, disable, enable, enable_vault,
+    is_apache, parts, start_refused_timescale, timescale,
 };
 use sop_ml_e2e::{Database, blocks, describe, shared, sqlstate};
 
@@ -250,9 +250,8 @@ fn what_cannot_be_converted_is_refused() {
         );
         assert_eq!(backend(&database), "timescale_apache rls");
     } else {
-        let (state, message) = refusal(&database, "postgres", "SELECT sop_ml.enable_timescaledb()");
-        assert_eq!(state, "0A000");
-        assert!(message.contains("compression => false"), "{message}");
+        assert_eq!(enable_vault(&database).0, "converted");
+        assert_eq!(backend(&database), "timescale_community vault");
     }
 }
 

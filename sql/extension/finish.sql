@@ -2,7 +2,7 @@
 SET LOCAL search_path TO pg_catalog, pg_temp;
 
 -- Member functions: what tables are read or written by is not for PUBLIC. Functions over values alone (immutable) and the
--- five that policies, views and triggers call stay open to whoever has USAGE on the schema. The rest goes to the level that needs it; a volatile function
+-- six that policies, views, triggers and a domain call stay open to whoever has USAGE on the schema. The rest goes to the level that needs it; a volatile function
 -- that is missing from the list can be called by superusers only.
 DO $privileges$
 DECLARE
@@ -20,7 +20,7 @@ BEGIN
           AND p.prokind = 'f'
           AND p.provolatile <> 'i'
           AND p.proname NOT IN ('current_restaurant', 'readable_restaurants', 'visible_restaurants', 'has_access',
-                                'caller')
+                                'caller', 'may_record')
         ORDER BY 1
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.signature);

@@ -70,6 +70,33 @@ $function$;
 COMMENT ON FUNCTION sop_ml_storage.refuse_time_series_key_change() IS
 'Row trigger of sop_time_series_data: raises 55000 when an UPDATE would change a key column.';
 
+-- Mode vault: what the policy for UPDATE says elsewhere.
+CREATE OR REPLACE FUNCTION sop_ml_storage.refuse_time_series_update() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    RAISE EXCEPTION 'new row violates row-level security policy for table "sop_time_series_data"'
+        USING ERRCODE = 'insufficient_privilege';
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.refuse_time_series_update() IS
+'Row trigger of the time series in mode vault, for callers below level analyst: raises 42501, as the policy does in the other modes.';
+
+-- Mode vault: DELETE triggers with transition tables are refused beside compression.
+CREATE OR REPLACE FUNCTION sop_ml_storage.log_deleted_hours() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$function$
+BEGIN
+    IF NOT sop_ml_storage.is_restoring() THEN
+        INSERT INTO sop_ml_storage.dirty_buckets (restaurant_id, source, bucket_start)
+        SELECT h.restaurant_id, 'time_series', h.bucket_start FROM sop_ml.deleted_hours() AS h;
+    END IF;
+    RETURN NULL;
+END
+$function$;
+COMMENT ON FUNCTION sop_ml_storage.log_deleted_hours() IS
+'Statement trigger of the time series in mode vault: appends the hours (UTC) of the rows that the statement deleted, which a row trigger wrote down, to sop_ml_storage.dirty_buckets.';
+
 CREATE OR REPLACE FUNCTION sop_ml_storage.refuse_audit_change() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $function$
@@ -200,10 +227,12 @@ REVOKE ALL ON FUNCTION sop_ml_storage.analyze_aggregates() FROM PUBLIC;
 REVOKE ALL ON FUNCTION sop_ml_storage.is_restoring() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sop_ml_storage.is_restoring() TO sop_ml_definer;
 REVOKE ALL ON FUNCTION sop_ml_storage.log_dirty_rows(),
-    sop_ml_storage.refuse_time_series_key_change(), sop_ml_storage.refuse_audit_change(),
+    sop_ml_storage.refuse_time_series_key_change(), sop_ml_storage.refuse_time_series_update(), sop_ml_storage.log_deleted_hours(),
+    sop_ml_storage.refuse_audit_change(),
     sop_ml_storage.set_personalization_flag(), sop_ml_storage.follow_privacy_preference(),
     sop_ml_storage.announce_alert(), sop_ml_storage.date_opt_in(), sop_ml_storage.set_updated_at() FROM PUBLIC;
 -- Least privilege: the definer has the few rights of 400_grants.sql, unlike the superuser who installs.
 ALTER FUNCTION sop_ml_storage.log_dirty_rows() OWNER TO sop_ml_definer;
+ALTER FUNCTION sop_ml_storage.log_deleted_hours() OWNER TO sop_ml_definer;
 ALTER FUNCTION sop_ml_storage.set_personalization_flag() OWNER TO sop_ml_definer;
 ALTER FUNCTION sop_ml_storage.follow_privacy_preference() OWNER TO sop_ml_definer;

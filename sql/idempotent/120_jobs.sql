@@ -75,3 +75,15 @@ COMMENT ON PROCEDURE sop_ml.run_jobs(integer, interval, bigint, bigint) IS
 'Runs whatever is due in sop_job_queue, each job in a transaction of its own and as the one who submitted it, until max_jobs or the budget is used up; for operators. The one thing to schedule: CALL sop_ml.run_jobs();';
 REVOKE ALL ON PROCEDURE sop_ml.run_jobs(integer, interval, bigint, bigint) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE sop_ml.run_jobs(integer, interval, bigint, bigint) TO sop_ml_operator;
+
+-- What TimescaleDB's scheduler calls every day in mode vault (sql/queries/vault_jobs.sql).
+CREATE OR REPLACE PROCEDURE sop_ml_storage.maintain_time_series(job_id integer, config jsonb)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$procedure$
+BEGIN
+    PERFORM sop_ml.maintain_partitions();
+END
+$procedure$;
+COMMENT ON PROCEDURE sop_ml_storage.maintain_time_series(integer, jsonb) IS
+'Job of TimescaleDB in mode vault: maintain_partitions() of every day. Arguments are the scheduler''s.';
+REVOKE ALL ON PROCEDURE sop_ml_storage.maintain_time_series(integer, jsonb) FROM PUBLIC;

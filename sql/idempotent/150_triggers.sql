@@ -1,18 +1,7 @@
 -- Which trigger runs where; the functions are in 100_functions.sql.
 
--- One event per trigger: PostgreSQL allows transition tables only so. ON CONFLICT DO UPDATE and MERGE fire several.
-CREATE OR REPLACE TRIGGER sop_ml_dirty_insert AFTER INSERT ON sop_ml.sop_time_series_data
-    REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('time_series');
-CREATE OR REPLACE TRIGGER sop_ml_dirty_update AFTER UPDATE ON sop_ml.sop_time_series_data
-    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('time_series');
-CREATE OR REPLACE TRIGGER sop_ml_dirty_delete AFTER DELETE ON sop_ml.sop_time_series_data
-    REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('time_series');
-CREATE OR REPLACE TRIGGER sop_ml_dirty_truncate AFTER TRUNCATE ON sop_ml.sop_time_series_data
-    FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('time_series');
-
+-- One event per trigger: PostgreSQL allows transition tables only so. ON CONFLICT DO UPDATE and MERGE fire several. (Those of the
+-- time series are in 155_time_series_triggers.sql.)
 CREATE OR REPLACE TRIGGER sop_ml_dirty_insert AFTER INSERT ON sop_ml.sop_user_interactions
     REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('interactions');
@@ -24,13 +13,6 @@ CREATE OR REPLACE TRIGGER sop_ml_dirty_delete AFTER DELETE ON sop_ml.sop_user_in
     FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('interactions');
 CREATE OR REPLACE TRIGGER sop_ml_dirty_truncate AFTER TRUNCATE ON sop_ml.sop_user_interactions
     FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.log_dirty_rows('interactions');
-
--- Statements that set a key column to the value it has are let through: upserts write whole rows.
-CREATE OR REPLACE TRIGGER sop_ml_key_is_fixed
-    BEFORE UPDATE OF restaurant_id, metric_name, sop_id, source, observed_at ON sop_ml.sop_time_series_data
-    FOR EACH ROW WHEN (OLD.restaurant_id <> NEW.restaurant_id OR OLD.metric_name <> NEW.metric_name
-        OR OLD.sop_id <> NEW.sop_id OR OLD.source <> NEW.source OR OLD.observed_at <> NEW.observed_at)
-    EXECUTE FUNCTION sop_ml_storage.refuse_time_series_key_change();
 
 CREATE OR REPLACE TRIGGER sop_ml_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON sop_ml.sop_audit_log
     FOR EACH STATEMENT EXECUTE FUNCTION sop_ml_storage.refuse_audit_change();

@@ -60,9 +60,25 @@ $partitions$;
 REVOKE ALL ON sop_ml.sop_audit_log FROM sop_ml_operator;
 GRANT SELECT, INSERT ON sop_ml.sop_audit_log TO sop_ml_operator;
 
+-- In mode vault the table behind the view too: it is reached through the view by everybody.
+DO $vault$
+DECLARE
+    closed text;
+BEGIN
+    FOR closed IN
+        SELECT c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class AS c
+        WHERE c.relnamespace = 'sop_ml_storage'::pg_catalog.regnamespace
+          AND c.relname IN ('sop_time_series_data', 'sop_time_series_15_minutes')
+    LOOP
+        EXECUTE 'REVOKE ALL ON ' || closed || ' FROM sop_ml_operator';
+    END LOOP;
+END
+$vault$;
+
 -- What the trigger functions need; a row lock is an UPDATE right.
 GRANT USAGE ON SCHEMA sop_ml, sop_ml_storage TO sop_ml_definer;
 GRANT INSERT ON sop_ml_storage.dirty_buckets TO sop_ml_definer;
+GRANT EXECUTE ON FUNCTION sop_ml.deleted_hours() TO sop_ml_definer;
 GRANT SELECT (restaurant_id, grain, bucket_start) ON sop_ml.sop_performance_aggregates TO sop_ml_definer;
 GRANT SELECT, INSERT, UPDATE ON sop_ml_storage.audit_heads, sop_ml.sop_user_profiles TO sop_ml_definer;
 GRANT SELECT, INSERT ON sop_ml.sop_audit_log TO sop_ml_definer;

@@ -1,5 +1,12 @@
 -- What the tables of migration 040 and their columns mean.
-COMMENT ON TABLE sop_ml.sop_time_series_data IS 'Raw observations: one value of one metric of one SOP from one source at one instant. Range-partitioned by month of observed_at (UTC); partitions lie in sop_ml_storage. The key columns never change: correct a wrong key by DELETE and INSERT.';
+DO $table$
+BEGIN
+    EXECUTE format('COMMENT ON %s sop_ml.sop_time_series_data IS %L',
+        CASE (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'sop_ml.sop_time_series_data'::pg_catalog.regclass)
+            WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END,
+        'Raw observations: one value of one metric of one SOP from one source at one instant. Range-partitioned by month of observed_at (UTC); partitions lie in sop_ml_storage. The key columns never change: correct a wrong key by DELETE and INSERT.');
+END
+$table$;
 COMMENT ON COLUMN sop_ml.sop_time_series_data.restaurant_id IS 'Restaurant that the observation belongs to (tenant key).';
 COMMENT ON COLUMN sop_ml.sop_time_series_data.metric_name IS 'What was measured, for example completion_minutes or compliance_score.';
 COMMENT ON COLUMN sop_ml.sop_time_series_data.sop_id IS 'SOP that was measured; the nil uuid for measurements of the whole restaurant.';

@@ -9,9 +9,10 @@ WITH wanted (position, name, type_name, is_required, fallback) AS (VALUES
     (9, 'quality_flag', 'text', false, 'NULL::text'), (10, 'recorded_by', 'uuid', false, 'NULL::uuid'),
     (11, 'batch_id', 'uuid', false, 'NULL::uuid'), (12, 'ingested_at', 'timestamp with time zone', false, 'now()')
 ), staged AS (
-    SELECT w.*, pg_catalog.format_type(a.atttypid, NULL) AS found_type
+    SELECT w.*, pg_catalog.format_type(coalesce(nullif(t.typbasetype, 0::oid), a.atttypid), NULL) AS found_type
     FROM wanted AS w
     LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = $1 AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 ), columns AS (
     SELECT string_agg(format('%s %s', s.name, CASE WHEN s.found_type IS NULL THEN 'is missing' ELSE 'is ' || s.found_type || ', not ' || s.type_name END),
                       '; ' ORDER BY s.position)

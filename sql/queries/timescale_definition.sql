@@ -3,28 +3,35 @@
 -- stage 2, when the old one is gone, what has a name of its own. Read before the old one is set aside. CHECK constraints and
 -- columns come with LIKE; what belongs to TimescaleDB is its own affair.
 -- $1 whether the new table is partitioned: the tenant's condition in the policies of sop_ml is an equality there, and on a
--- hypertable a membership in an array (300_policies.sql says why).
+-- hypertable a membership in an array (300_policies.sql says why). $2 whether the old one lay behind a view (mode vault), where policies
+-- are off, some triggers stand for them, and restaurant_id is of a domain.
 WITH old AS (
     SELECT c.oid, c.oid::regclass AS name, c.relreplident, c.relforcerowsecurity, c.relrowsecurity
     FROM pg_catalog.pg_class AS c WHERE c.oid = 'sop_ml.sop_time_series_data'::regclass
 ), old_trigger AS (
     SELECT t.* FROM old JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = old.oid
-    WHERE NOT t.tgisinternal
+    WHERE NOT t.tgisinternal AND NOT starts_with(t.tgname::text, 'sop_ml_vault_')
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
                       JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'timescaledb'
                       WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = t.tgfoid AND d.deptype = 'e')
 ), old_policy AS (
-    SELECT p.oid, p.polname, p.polcmd, p.polpermissive, p.polroles, pg_get_expr(p.polwithcheck, p.polrelid) AS check_,
+    SELECT p.oid, p.polname, p.polcmd, p.polpermissive, p.polroles,
+           CASE WHEN $2 THEN replace(pg_get_expr(p.polwithcheck, p.polrelid), form.cast_column, form.bare_column)
+                ELSE pg_get_expr(p.polwithcheck, p.polrelid) END AS check_,
            CASE WHEN NOT starts_with(p.polname::text, 'sop_ml_') THEN e.using_
                 WHEN $1 THEN regexp_replace(e.using_, form.membership_pattern, form.equality)
                 ELSE replace(e.using_, form.equality, form.membership) END AS using_
     FROM old
     JOIN pg_catalog.pg_policy AS p ON p.polrelid = old.oid
-    CROSS JOIN LATERAL pg_get_expr(p.polqual, p.polrelid) AS e (using_)
-    CROSS JOIN (VALUES ('(restaurant_id = sop_ml.current_restaurant())',
+    CROSS JOIN (VALUES ('(restaurant_id)::uuid', 'restaurant_id',
+                        '(restaurant_id = sop_ml.current_restaurant())',
                         '(restaurant_id = ANY ((SELECT ARRAY[sop_ml.current_restaurant()])::uuid[]))',
                         '\(restaurant_id = ANY \(\(\s*SELECT ARRAY\[sop_ml\.current_restaurant\(\)\][^)]*\)::uuid\[\]\)\)'))
-        AS form (equality, membership, membership_pattern)
+        AS form (cast_column, bare_column, equality, membership, membership_pattern)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN $2 THEN replace(pg_get_expr(p.polqual, p.polrelid), form.cast_column, form.bare_column)
+                    ELSE pg_get_expr(p.polqual, p.polrelid) END
+    ) AS e (using_)
 ), statement (stage, place, name, text) AS (
     SELECT 1, 1, k.conname, format('ALTER TABLE %s ADD CONSTRAINT %I %s', old.name, k.conname, pg_get_constraintdef(k.oid))
     FROM old JOIN pg_catalog.pg_constraint AS k ON k.conrelid = old.oid
@@ -70,9 +77,9 @@ WITH old AS (
         || coalesce(' USING (' || p.using_ || ')', '') || coalesce(' WITH CHECK (' || p.check_ || ')', '')
     FROM old, old_policy AS p
     UNION ALL
-    SELECT 1, 8, 'row security', format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', old.name) FROM old WHERE old.relrowsecurity
+    SELECT 1, 8, 'row security', format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', old.name) FROM old WHERE old.relrowsecurity OR $2
     UNION ALL
-    SELECT 1, 8, 'row security', format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', old.name) FROM old WHERE old.relforcerowsecurity
+    SELECT 1, 8, 'row security', format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', old.name) FROM old WHERE old.relforcerowsecurity OR $2
     UNION ALL
     SELECT 1, 9, 'table', format('COMMENT ON TABLE %s IS %L', old.name, obj_description(old.oid, 'pg_class'))
     FROM old WHERE obj_description(old.oid, 'pg_class') IS NOT NULL

@@ -21,7 +21,7 @@ SELECT c.chunk_name::text,
               'newer_than => %L::pg_catalog.timestamptz)',
               (SELECT n.nspname FROM pg_catalog.pg_extension AS e
                JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'timescaledb'),
-              'sop_ml.sop_time_series_data', c.range_end, c.range_start)
+              format('%I.%I', c.hypertable_schema, c.hypertable_name), c.range_end, c.range_start)
        -- An archived chunk's months are remembered by the archive.
        || CASE r.expiry_action WHEN 'drop' THEN format(
               '; INSERT INTO sop_ml.sop_retired_periods (restaurant_id, relation_name, from_time, to_time, action) '
@@ -31,5 +31,5 @@ SELECT c.chunk_name::text,
        format('SELECT EXISTS (SELECT FROM %I.%I)', c.chunk_schema, c.chunk_name)
 FROM rule AS r
 JOIN timescaledb_information.chunks AS c ON c.range_end <= now() - r.retention
-WHERE c.hypertable_schema = 'sop_ml' AND c.hypertable_name = 'sop_time_series_data'
+WHERE c.hypertable_schema IN ('sop_ml', 'sop_ml_storage') AND c.hypertable_name = 'sop_time_series_data'
 ORDER BY c.range_start

@@ -1,9 +1,8 @@
--- The statements that give the new table the rights of the old one, and take away what default privileges gave it. What a
--- role holds on every single column it gets on the table: hypertables keep rights so (415_hypertable_rights.sql).
+-- The statements that give what takes the place of the time series, table or view, the rights that they have now. What a role holds
+-- on every single column it gets on the whole: hypertables keep rights so (415_hypertable_rights.sql).
 WITH relation AS (
-    SELECT 'sop_ml_storage.sop_time_series_data'::regclass AS old, 'sop_ml.sop_time_series_data'::regclass AS new,
-           c.relowner AS owner, c.relnatts
-    FROM pg_catalog.pg_class AS c WHERE c.oid = 'sop_ml_storage.sop_time_series_data'::regclass
+    SELECT c.oid AS old, 'sop_ml.sop_time_series_data'::text AS new, c.relowner AS owner
+    FROM pg_catalog.pg_class AS c WHERE c.oid = 'sop_ml.sop_time_series_data'::regclass
 ), live_column AS (
     SELECT a.attname, a.attacl, count(*) OVER () AS n
     FROM relation AS r
@@ -32,15 +31,9 @@ WITH relation AS (
                       WHERE t.grantee = o.grantee AND t.privilege_type = o.privilege_type AND t.is_grantable = o.is_grantable)
     GROUP BY 1, 2, 3
 )
-SELECT DISTINCT 1, format('REVOKE ALL ON %s FROM %s', r.new, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END)
-FROM relation AS r
-JOIN pg_catalog.pg_class AS c ON c.oid = r.new
-CROSS JOIN LATERAL aclexplode(c.relacl) AS g
-WHERE g.grantee <> r.owner
-UNION ALL
-SELECT 2, format('GRANT %s%s ON %s TO %s%s', g.privilege_type, g.columns, r.new,
+SELECT format('GRANT %s%s ON %s TO %s%s', g.privilege_type, g.columns, r.new,
                  CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END,
                  CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
 FROM relation AS r, granted AS g
 WHERE g.grantee <> r.owner
-ORDER BY 1, 2
+ORDER BY 1

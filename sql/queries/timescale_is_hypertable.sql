@@ -1,5 +1,5 @@
--- Whether TimescaleDB keeps the time series; only where its extension is.
+-- Whether TimescaleDB keeps the time series, under their name or (mode vault) behind it; only where its extension is.
 SELECT EXISTS (
     SELECT FROM timescaledb_information.hypertables AS h
-    WHERE h.hypertable_schema = 'sop_ml' AND h.hypertable_name = 'sop_time_series_data'
+    WHERE h.hypertable_schema IN ('sop_ml', 'sop_ml_storage') AND h.hypertable_name = 'sop_time_series_data'
 )

@@ -1,5 +1,5 @@
 -- The statement that makes the new table as the old one is, without indexes, triggers, policies and rights. $1 whether it is
--- partitioned by month (with its default partition) or plain, as a hypertable begins. Storage options are the default
+-- partitioned by month (with its default partition) or plain, as a hypertable begins, $2 whether it will lie behind a view (mode vault). Storage options are the default
 -- partition's: a partitioned table has none of its own, a hypertable hands its own to its chunks.
 WITH old AS (
     SELECT c.oid, c.relowner::regrole AS owner,
@@ -13,8 +13,10 @@ WITH old AS (
 )
 SELECT format('CREATE TABLE sop_ml.sop_time_series_data (LIKE sop_ml_storage.sop_time_series_data '
               'INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS) %s; '
+              'ALTER TABLE sop_ml.sop_time_series_data ALTER COLUMN restaurant_id TYPE %s; '
               'ALTER TABLE sop_ml.sop_time_series_data OWNER TO %s; ',
-              CASE WHEN $1 THEN 'PARTITION BY RANGE (observed_at)' ELSE option.list END, old.owner)
+              CASE WHEN $1 THEN 'PARTITION BY RANGE (observed_at)' ELSE option.list END,
+              CASE WHEN $2 THEN 'sop_ml_storage.recorded_restaurant' ELSE 'uuid' END, old.owner)
        || CASE WHEN $1 THEN format(
               'CREATE TABLE sop_ml_storage.sop_time_series_data_default PARTITION OF sop_ml.sop_time_series_data DEFAULT %s; '
               'ALTER TABLE sop_ml_storage.sop_time_series_data_default OWNER TO %s; '

@@ -1,9 +1,12 @@
 -- What depends on the time series and would be lost with the table that is replaced: views, functions with a body of
 -- their own, foreign keys, policies of other tables, columns of its row type, sequences, publications, rules, indexes and
 -- triggers of single parts, security labels. Whatever the conversion makes again is left out. $1 whether the new table is
--- partitioned: a hypertable has no triggers that are switched off, or fire as replicas do.
+-- partitioned: a hypertable has no triggers that are switched off, or fire as replicas do. (In mode vault the name is a view; that of the
+-- quarters of an hour is there then only.)
 WITH RECURSIVE part AS (
-    SELECT 'sop_ml.sop_time_series_data'::regclass::oid AS oid, true AS is_root
+    SELECT c.oid, true AS is_root
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'sop_ml'::regnamespace AND c.relname IN ('sop_time_series_data', 'sop_time_series_15_minutes')
     UNION ALL
     SELECT i.inhrelid, false FROM part AS p JOIN pg_catalog.pg_inherits AS i ON i.inhparent = p.oid
 ), target (classid, objid) AS (
@@ -22,6 +25,7 @@ WITH RECURSIVE part AS (
     FROM dependent AS d
     JOIN pg_catalog.pg_rewrite AS w ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND w.oid = d.objid
     JOIN pg_catalog.pg_class AS c ON c.oid = w.ev_class
+    WHERE NOT (c.relkind = 'v' AND c.oid IN (SELECT oid FROM part))
     UNION
     SELECT pg_describe_object(d.classid, d.objid, 0)
     FROM dependent AS d

@@ -65,7 +65,7 @@ fn has_access(level: &str) -> PgResult<bool> {
         invalid_parameter(format!("unknown access level \"{level}\""))
             .set_hint("Levels are viewer, staff, analyst, manager and owner.")
     })?;
-    cache::with(|context| context.sees_all || context.level >= Some(wanted))
+    has_level(wanted)
 }
 
 /// Who is asking, in one row.
@@ -187,7 +187,7 @@ pub(crate) fn check_keys(text: &str) -> Result<(), String> {
 /// # Errors
 /// 42501, naming the level.
 pub(crate) fn require(level: AccessLevel) -> PgResult<()> {
-    if cache::with(|context| context.sees_all || context.level >= Some(level))? {
+    if has_level(level)? {
         return Ok(());
     }
     Err(insufficient_privilege(format!(
@@ -216,6 +216,16 @@ fn all_restaurants() -> PgResult<Vec<Uuid>> {
 /// Whether the caller sees every restaurant: superusers and BYPASSRLS roles.
 pub(crate) fn may_see_all() -> PgResult<bool> {
     cache::with(|context| context.sees_all)
+}
+
+/// Whether the caller has at least this level at the restaurant that it works for.
+pub(crate) fn has_level(level: AccessLevel) -> PgResult<bool> {
+    cache::with(|context| context.sees_all || context.level >= Some(level))
+}
+
+/// Whether this is the restaurant that the transaction works for.
+pub(crate) fn is_current(restaurant: Uuid) -> PgResult<bool> {
+    cache::with(|context| context.current == Some(restaurant))
 }
 
 /// The restaurant that a function works on: the argument, or the current one when it is NULL.
