@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sop_ml_e2e::effort::figure;
 use sop_ml_e2e::series::{
-    DEFINITION, RESTAURANT, add_people, backend, database, disable, enable, enable_vault,
-    is_apache, parts, start_refused_timescale, timescale,
+    DEFINITION, RESTAURANT, add_people, backend, community_database, compress, database, disable,
+    enable, enable_vault, is_apache, parts, start_refused_timescale, timescale,
 };
-use sop_ml_e2e::{Database, blocks, describe, shared, sqlstate};
+use sop_ml_e2e::{Cluster, Database, blocks, describe, shared, sqlstate};
 
 /// Everything else: the conditions of the policies, and which rights stand on the table and which on columns.
 const EXACTLY: &str = "
@@ -90,13 +90,27 @@ fn nothing_of_the_table_is_lost() {
 #[test]
 fn writers_wait_and_lose_nothing() {
     let Some(cluster) = timescale() else { return };
-    let database = database(cluster, "series_writers");
+    writers_through_conversions(&database(cluster, "series_writers"), enable);
+}
+
+#[test]
+fn writers_wait_and_lose_nothing_in_mode_vault() {
+    let Some(database) = community_database("vault_writers") else {
+        return;
+    };
+    writers_through_conversions(&database, enable_vault);
+}
+
+fn writers_through_conversions(
+    database: &Database,
+    enable: fn(&Database) -> (String, i64, String),
+) {
     let writers = figure(4, 16);
     let done = AtomicBool::new(false);
     let written: i64 = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..writers)
             .map(|writer| {
-                let (database, done) = (&database, &done);
+                let done = &done;
                 scope.spawn(move || {
                     let mut client = database.connect("series_staff_a");
                     let statement = client
@@ -131,12 +145,12 @@ fn writers_wait_and_lose_nothing() {
         let wait = || std::thread::sleep(std::time::Duration::from_millis(700));
         for _ in 0..2 {
             wait();
-            assert_eq!(enable(&database).0, "converted");
+            assert_eq!(enable(database).0, "converted");
             wait();
-            assert_eq!(disable(&database).0, "converted");
+            assert_eq!(disable(database).0, "converted");
         }
         wait();
-        enable(&database);
+        enable(database);
         wait();
         done.store(true, Ordering::Relaxed);
         threads
@@ -350,10 +364,40 @@ fn a_converted_database_can_be_dumped_and_restored() {
     let (before, _) = parts();
     let _ = blocks::run(&database, &before);
     enable(&database);
-    let file = std::env::temp_dir().join(format!("sop_ml_series_{}.dump", std::process::id()));
+    dump_and_restore(cluster, &database, "series_restored", &[]);
+}
+
+#[test]
+fn a_vault_can_be_dumped_and_restored() {
+    let Some(database) = community_database("vault_dumped") else {
+        return;
+    };
+    let Some(cluster) = timescale() else { return };
+    let (before, _) = parts();
+    let _ = blocks::run(&database, &before);
+    enable_vault(&database);
+    assert!(compress(&database) > 10);
+    // Some rows beside the compressed ones, and buckets that are kept beside those that are computed.
+    database.run(&format!(
+        "INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
+         VALUES ('{RESTAURANT}', 'beside', '2025-03-02 10:00+00', 1)"
+    ));
+    database.run(
+        "CALL refresh_continuous_aggregate('sop_ml_storage.sop_time_series_15_minutes', NULL, '2025-06-01')",
+    );
+    let buckets = "SELECT md5(string_agg(b::text, ',' ORDER BY b::text)) FROM sop_ml.sop_time_series_15_minutes AS b";
+    let jobs = "SELECT proc_name || ' ' || coalesce(config - 'hypertable_id' - 'mat_hypertable_id', '{}')::text
+                FROM timescaledb_information.jobs WHERE job_id >= 1000 ORDER BY 1";
+    assert_eq!(database.texts(jobs).len(), 3);
+    dump_and_restore(cluster, &database, "vault_restored", &[buckets, jobs]);
+}
+
+/// Restored, everything is as it was, and can be converted back.
+fn dump_and_restore(cluster: &Cluster, database: &Database, name: &str, further: &[&str]) {
+    let file = std::env::temp_dir().join(format!("sop_ml_{name}_{}.dump", std::process::id()));
     let dump = database.dump(&file);
     assert!(dump.success, "{}", dump.text);
-    let restored = cluster.database("series_restored");
+    let restored = cluster.database(name);
     restored.run("CREATE EXTENSION timescaledb");
     restored.run("SELECT timescaledb_pre_restore()");
     let restore = restored.restore(&file);
@@ -362,10 +406,10 @@ fn a_converted_database_can_be_dumped_and_restored() {
     std::fs::remove_file(&file).unwrap();
     let rows = "SELECT md5(string_agg(d::text, ',' ORDER BY d::text)) FROM sop_ml.sop_time_series_data AS d";
     let log = "SELECT format('%s', count(*)) FROM sop_ml_storage.dirty_buckets";
-    for query in [DEFINITION, EXACTLY, rows, log] {
+    for query in [DEFINITION, EXACTLY, rows, log].iter().chain(further) {
         assert_eq!(restored.texts(query), database.texts(query));
     }
-    assert_eq!(backend(&restored), backend(&database));
+    assert_eq!(backend(&restored), backend(database));
     assert_eq!(
         restored.texts(
             "SELECT rule || ' ' || object_name FROM sop_ml.self_check() WHERE status <> 'ok'"
