@@ -561,3 +561,60 @@ fn a_version_that_loses_changes_is_refused() {
         0
     );
 }
+
+#[test]
+fn conditions_reach_the_indexes_of_compressed_chunks() {
+    let Some(database) = vault("vault_plans") else {
+        return;
+    };
+    // Beside the compressed chunks, one that is not.
+    database.run(&format!(
+        "INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
+         SELECT '{RESTAURANT}', 'temperature', timestamptz '2025-04-10 00:00+00' + i * interval '1 minute', i FROM generate_series(0, 999) AS i"
+    ));
+    database.run("ANALYZE sop_ml_storage.sop_time_series_data");
+    let mut viewer = database.connect("series_viewer_a");
+    viewer
+        .batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        .unwrap();
+    let mut plan = |statement: &str| -> Vec<String> {
+        let rows = viewer
+            .query(&format!("EXPLAIN (COSTS OFF) {statement}"), &[])
+            .unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    let explicit = format!("restaurant_id = '{RESTAURANT}' AND ");
+    for restaurant in [explicit.as_str(), ""] {
+        for (times, chunks) in [
+            (
+                "observed_at >= '2025-03-10' AND observed_at < '2025-03-12'",
+                1..=2,
+            ),
+            ("observed_at >= '2025-04-10'", 1..=1),
+            ("observed_at >= '2025-03-25'", 2..=3),
+        ] {
+            let lines = plan(&format!(
+                "SELECT avg(value) FROM sop_ml.sop_time_series_data WHERE {restaurant}metric_name = 'temperature' AND {times}"
+            ));
+            let text = lines.join("\n");
+            let conditions: Vec<&String> = lines
+                .iter()
+                .filter(|line| line.contains("Index Cond"))
+                .collect();
+            assert!(chunks.contains(&conditions.len()), "{text}");
+            for condition in conditions {
+                assert!(
+                    condition.contains("= ANY (")
+                        && condition.contains("metric_name = 'temperature'"),
+                    "{text}"
+                );
+                assert_eq!(
+                    condition.contains("restaurant_id)::uuid = 'a0000000"),
+                    !restaurant.is_empty(),
+                    "{text}"
+                );
+            }
+            assert!(!text.contains("Seq Scan"), "{text}");
+        }
+    }
+}

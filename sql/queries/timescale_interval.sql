@@ -1,5 +1,5 @@
 -- How many days a chunk is to hold: what the policy of the table (shared tenant) names; else the longest of 1, 2, 4, 7, 14 and
--- 28 of which the fullest chunk has at most ten million readings, 7 where there are too few readings to tell; and longer, in
+-- 28 ($1 the longest that is wanted) of which the fullest chunk has at most ten million readings, 7 where there are too few readings to tell; and longer, in
 -- steps of 4, while the readings that are there would make more than 400 chunks (each of them is locked by the conversion,
 -- and planned by each query that does not name a time).
 WITH RECURSIVE day AS (
@@ -12,7 +12,7 @@ WITH RECURSIVE day AS (
     SELECT CASE WHEN coalesce((SELECT sum(day.n) FROM day), 0) < 100000 THEN 7
                 ELSE coalesce(max(c.days), 1) END AS days
     FROM candidate AS c
-    WHERE NOT EXISTS (SELECT FROM day GROUP BY floor(day.number / c.days) HAVING sum(day.n) > 10000000)
+    WHERE c.days <= $1 AND NOT EXISTS (SELECT FROM day GROUP BY floor(day.number / c.days) HAVING sum(day.n) > 10000000)
 ), longer (days, chunks) AS (
     SELECT u.days, (SELECT count(DISTINCT floor(day.number / u.days)) FROM day) FROM usual AS u
     UNION ALL

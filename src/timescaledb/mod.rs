@@ -40,6 +40,8 @@ const TABLE: &str = "sop_time_series_data";
 const NAME: &str = "sop_ml.sop_time_series_data";
 /// What a chunk holds where nothing else is known.
 const USUAL_CHUNK_DAYS: i32 = 7;
+/// More days than this are one chunk only where there would be very many chunks.
+const LONGEST_CHUNK_DAYS: i32 = 28;
 /// Months that get a partition before they come, as `maintain_partitions()` makes them.
 const MONTHS_AHEAD: i32 = 3;
 /// Stages of [`DEFINITION`]: while the old table is there, and when it is gone.
@@ -273,7 +275,13 @@ fn enable(compression: bool) -> PgResult<Done> {
         _ => Vec::new(),
     };
     require_nothing_depends(false, further)?;
-    let days = sql::modify_one(CHUNK_DAYS, &[], |row| row.required::<i32>(1))?;
+    // What is to be compressed is a chunk that is over.
+    let longest = if form == Form::Vault {
+        USUAL_CHUNK_DAYS
+    } else {
+        LONGEST_CHUNK_DAYS
+    };
+    let days = sql::modify_one(CHUNK_DAYS, &[longest.into()], |row| row.required::<i32>(1))?;
     let api = Api::find(&extension, days)?;
     let rights = texts(GRANTS, &[])?;
     let definition = definition(form, false)?;
