@@ -104,6 +104,10 @@ fmt: ## format the Rust code
 bench: install ## measure analytics with criterion and the SQL of bench/sql in a throw-away server
 	@scripts/bench.sh
 
+.PHONY: bench-vault
+bench-vault: install ## mode vault beside its own table, where the server has TimescaleDB's Community edition (ROWS=1000000 for less)
+	@scripts/bench-vault.sh
+
 .PHONY: bench-volume
 bench-volume: install ## three months of ten restaurants, loaded, rolled up, asked for and archived (SHARE=0.1 for a tenth)
 	@scripts/bench-volume.sh

@@ -37,6 +37,8 @@ for file in "${files[@]}"; do
         "$pg_bin/psql" -X -q -v ON_ERROR_STOP=1 -P footer=off -d "bench_$name" -f "$file"; } || status=1
     "$pg_bin/dropdb" "bench_$name"
 done
+say "== bench/vault"
+scripts/bench-vault.sh || status=1
 say "== bench/pgbench"
 scripts/bench-ingest.sh || status=1
 exit $status

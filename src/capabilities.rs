@@ -108,13 +108,15 @@ fn timescaledb(found: &Found) -> PgResult<(bool, String)> {
     }
     let edition = extension.edition();
     if extension.is_used()? {
-        return Ok((
-            true,
-            format!(
-                "{edition}: time series are a hypertable in mode {}",
-                extension.mode()
-            ),
-        ));
+        let obstacle = extension
+            .obstacle()?
+            .map(|obstacle| format!("; update it: {obstacle}"));
+        let detail = format!(
+            "{edition}: time series are a hypertable in mode {}{}",
+            extension.mode(),
+            obstacle.unwrap_or_default()
+        );
+        return Ok((true, detail));
     }
     let detail = format!(
         "{edition}, not used: time series are a table partitioned by month until enable_timescaledb() is called"

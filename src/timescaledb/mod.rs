@@ -95,6 +95,14 @@ impl Extension {
         }
     }
 
+    /// Why this version cannot be worked with, for one that came by an update after the conversion.
+    pub(crate) fn obstacle(&self) -> PgResult<Option<String>> {
+        let found = Api::look_up(USUAL_CHUNK_DAYS)?;
+        Ok(found
+            .err()
+            .map(|obstacle| format!("TimescaleDB {} {obstacle}", self.version)))
+    }
+
     /// Whether it keeps the time series.
     pub(crate) fn is_used(&self) -> PgResult<bool> {
         if !self.is_here {
@@ -117,7 +125,18 @@ struct Api {
 impl Api {
     /// For chunks of some days.
     fn find(extension: &Extension, days: i32) -> PgResult<Self> {
-        let known = sql::modify(API, &[days.into()], |row| {
+        Self::look_up(days)?.map_err(|obstacle| {
+            with_code(
+                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("TimescaleDB {} {obstacle}", extension.version),
+            )
+            .set_hint("docs/support.md names the versions of TimescaleDB that sop_ml works with.")
+        })
+    }
+
+    /// The same, or why this version cannot be worked with.
+    fn look_up(days: i32) -> PgResult<Result<Self, &'static str>> {
+        let known = sql::select_one(API, &[days.into()], |row| {
             let opens_chunks_by_name: bool = row.required(2)?;
             Ok((
                 Self {
@@ -127,20 +146,14 @@ impl Api {
                 },
                 opens_chunks_by_name,
             ))
-        })?
-        .pop();
-        let obstacle = match known {
-            Some((api, false)) => return Ok(api),
-            Some((_, true)) => {
-                "lets tenants insert into chunks of schemas only that are open to them (2.23 to 2.28 do)"
-            }
-            None => "has no create_hypertable() that sop_ml knows",
-        };
-        Err(with_code(
-            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-            format!("TimescaleDB {} {obstacle}", extension.version),
-        )
-        .set_hint("docs/support.md names the versions of TimescaleDB that sop_ml works with."))
+        })?;
+        Ok(match known {
+            Some((api, false)) => Ok(api),
+            Some((_, true)) => Err(
+                "lets tenants insert into chunks of schemas only that are open to them (2.23 to 2.28 do)",
+            ),
+            None => Err("has no create_hypertable() that sop_ml knows"),
+        })
     }
 }
 
