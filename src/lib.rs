@@ -73,6 +73,7 @@ mod trend;
 extern "C-unwind" fn _PG_init() {
     settings::register();
     tenancy::register();
+    timescaledb::register();
 }
 
 /// Required by `cargo pgrx test`: called before the test server starts.

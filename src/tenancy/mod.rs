@@ -201,12 +201,18 @@ pub(crate) fn require(level: AccessLevel) -> PgResult<()> {
 /// # Errors
 /// 02000, naming it.
 pub(crate) fn require_known(restaurant: Uuid) -> PgResult<()> {
-    let known = sql::select_one(RESTAURANT, &[restaurant.into()], |row| {
+    if is_known(restaurant)? {
+        return Ok(());
+    }
+    Err(no_data(format!("there is no restaurant {restaurant}")))
+}
+
+/// Whether there is such a restaurant, as far as the caller may see.
+pub(crate) fn is_known(restaurant: Uuid) -> PgResult<bool> {
+    let found = sql::select_one(RESTAURANT, &[restaurant.into()], |row| {
         row.required::<bool>(1)
     })?;
-    known
-        .map(|_| ())
-        .ok_or_else(|| no_data(format!("there is no restaurant {restaurant}")))
+    Ok(found.is_some())
 }
 
 fn all_restaurants() -> PgResult<Vec<Uuid>> {

@@ -4,20 +4,22 @@
 //! catalogues through `sql/queries/timescale_*.sql`, which quote it; nothing here puts SQL together. In mode vault the table is
 //! closed afterwards and a view stands before it ([`vault`]).
 
+mod barrier;
+mod extension;
 mod vault;
 mod writing;
 
 use pgrx::datum::{DatumWithOid, Interval};
-use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::error::{PgResult, internal, invalid_parameter, prerequisite, with_code};
+pub(crate) use self::barrier::register;
+use self::extension::Api;
+pub(crate) use self::extension::Extension;
+use crate::error::{PgResult, internal, invalid_parameter, prerequisite};
 use crate::{install, partitions, sql};
 
-const EXTENSION: &str = include_str!("../../sql/queries/timescale_extension.sql");
 const IS_HYPERTABLE: &str = include_str!("../../sql/queries/timescale_is_hypertable.sql");
-const API: &str = include_str!("../../sql/queries/timescale_api.sql");
 const CHUNK_DAYS: &str = include_str!("../../sql/queries/timescale_interval.sql");
 const LOCK: &str = include_str!("../../sql/queries/timescale_lock.sql");
 const OBSTACLES: &str = include_str!("../../sql/queries/timescale_obstacles.sql");
@@ -50,112 +52,6 @@ const WITHOUT_THE_OLD: i32 = 2;
 
 /// What was done: action, rows moved, and how.
 type Done = (String, i64, String);
-
-/// TimescaleDB as this database has it.
-pub(crate) struct Extension {
-    pub(crate) is_here: bool,
-    pub(crate) is_loaded: bool,
-    license: String,
-    version: String,
-    relation_kind: String,
-}
-
-impl Extension {
-    pub(crate) fn find() -> PgResult<Self> {
-        sql::select_one(EXTENSION, &[], |row| {
-            Ok(Self {
-                is_here: row.required(1)?,
-                is_loaded: row.required(2)?,
-                license: row.required(3)?,
-                version: row.required(4)?,
-                relation_kind: row.required(5)?,
-            })
-        })?
-        .ok_or_else(|| internal("TimescaleDB cannot be looked for"))
-    }
-
-    /// Whether a view stands before the hypertable.
-    pub(crate) fn is_vault(&self) -> bool {
-        self.relation_kind == "v"
-    }
-
-    pub(crate) fn mode(&self) -> &'static str {
-        if self.is_vault() { "vault" } else { "rls" }
-    }
-
-    pub(crate) fn is_community(&self) -> bool {
-        self.license != "apache"
-    }
-
-    pub(crate) fn edition(&self) -> &'static str {
-        if self.is_community() {
-            "Community edition"
-        } else {
-            "Apache edition"
-        }
-    }
-
-    /// Why this version cannot be worked with, for one that came by an update after the conversion.
-    pub(crate) fn obstacle(&self) -> PgResult<Option<String>> {
-        let found = Api::look_up(USUAL_CHUNK_DAYS)?;
-        Ok(found
-            .err()
-            .map(|obstacle| format!("TimescaleDB {} {obstacle}", self.version)))
-    }
-
-    /// Whether it keeps the time series.
-    pub(crate) fn is_used(&self) -> PgResult<bool> {
-        if !self.is_here {
-            return Ok(false);
-        }
-        Ok(sql::select_one(IS_HYPERTABLE, &[], |row| row.required(1))?.unwrap_or(false))
-    }
-}
-
-/// What the version of TimescaleDB that is here is asked with.
-struct Api {
-    /// Makes the empty table a hypertable.
-    create_hypertable: String,
-    /// Registers compression; none where there is none.
-    add_compression: Option<String>,
-    /// Further arguments of what registers the refreshing of a continuous aggregate.
-    refresh_options: String,
-}
-
-impl Api {
-    /// For chunks of some days.
-    fn find(extension: &Extension, days: i32) -> PgResult<Self> {
-        Self::look_up(days)?.map_err(|obstacle| {
-            with_code(
-                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-                format!("TimescaleDB {} {obstacle}", extension.version),
-            )
-            .set_hint("docs/support.md names the versions of TimescaleDB that sop_ml works with.")
-        })
-    }
-
-    /// The same, or why this version cannot be worked with.
-    fn look_up(days: i32) -> PgResult<Result<Self, &'static str>> {
-        let known = sql::select_one(API, &[days.into()], |row| {
-            let opens_chunks_by_name: bool = row.required(2)?;
-            Ok((
-                Self {
-                    create_hypertable: row.required(1)?,
-                    add_compression: row.get(3)?,
-                    refresh_options: row.required(4)?,
-                },
-                opens_chunks_by_name,
-            ))
-        })?;
-        Ok(match known {
-            Some((api, false)) => Ok(api),
-            Some((_, true)) => Err(
-                "lets tenants insert into chunks of schemas only that are open to them (2.23 to 2.28 do)",
-            ),
-            None => Err("has no create_hypertable() that sop_ml knows"),
-        })
-    }
-}
 
 /// What a conversion makes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -340,6 +236,7 @@ fn disable() -> PgResult<Done> {
     if !is_hypertable_now()? {
         return Ok(unchanged("somebody else has just converted it"));
     }
+    let extension = Extension::find_now()?;
     let rights = texts(GRANTS, &[])?;
     if extension.is_vault() {
         require_nothing_depends(true, Vec::new())?;

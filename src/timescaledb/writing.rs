@@ -63,7 +63,7 @@ fn exists(restaurant: Uuid) -> PgResult<bool> {
     if is_known || is_restoring() {
         return Ok(true);
     }
-    if tenancy::require_known(restaurant).is_err() {
+    if !tenancy::is_known(restaurant)? {
         return Err(with_code(
             PgSqlErrorCode::ERRCODE_FOREIGN_KEY_VIOLATION,
             format!("there is no restaurant {restaurant}"),
