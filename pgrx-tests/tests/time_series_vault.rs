@@ -234,14 +234,26 @@ fn harmless_conditions_are_planned_as_over_the_table() {
         return;
     };
     database.run("ANALYZE sop_ml_storage.sop_time_series_data");
-    let mut viewer = database.connect("series_viewer_a");
-    let mut owner = database.superuser();
-    for client in [&mut viewer, &mut owner] {
-        // Loads the library.
-        client
-            .batch_execute("SELECT sop_ml.has_access('viewer')")
-            .unwrap();
+    // With the library from the beginning, and from the first call of one of its functions.
+    for preload in ["'sop_ml'", "''"] {
+        database.run(&format!(
+            "ALTER DATABASE vault_flat SET session_preload_libraries = {preload}"
+        ));
+        let mut viewer = database.connect("series_viewer_a");
+        let mut owner = database.superuser();
+        if preload == "''" {
+            for client in [&mut viewer, &mut owner] {
+                client
+                    .batch_execute("SELECT sop_ml.has_access('viewer')")
+                    .unwrap();
+            }
+        }
+        compare_plans(&mut viewer, &mut owner);
     }
+}
+
+/// Plans of the view and of the table behind it.
+fn compare_plans(viewer: &mut postgres::Client, owner: &mut postgres::Client) {
     let explain = |client: &mut postgres::Client, statement: &str| -> Vec<String> {
         let rows = client
             .query(&format!("EXPLAIN (COSTS OFF) {statement}"), &[])
@@ -271,11 +283,11 @@ fn harmless_conditions_are_planned_as_over_the_table() {
         ),
     ] {
         let of = |relation: &str| statement.replace("{}", relation).replace("{a}", RESTAURANT);
-        let view = explain(&mut viewer, &of("sop_ml.sop_time_series_data"));
+        let view = explain(viewer, &of("sop_ml.sop_time_series_data"));
         let has_subquery = view.iter().any(|line| line.contains("Subquery Scan"));
         assert_eq!(has_subquery, !is_flat, "{}", view.join("\n"));
         if statement.contains("LIMIT") {
-            let table = explain(&mut owner, &of("sop_ml_storage.sop_time_series_data"));
+            let table = explain(owner, &of("sop_ml_storage.sop_time_series_data"));
             let order =
                 |plan: &[String]| plan.iter().filter(|line| line.contains("Order:")).count();
             assert_eq!(order(&view), 1, "{}", view.join("\n"));

@@ -36,7 +36,10 @@ unsafe extern "C-unwind" fn plan(
     unsafe {
         lower_barriers(query);
         match NEXT.get().copied().flatten() {
-            Some(next) => next(query, text, options, parameters),
+            // An error of the server's must not jump over what Rust has to leave.
+            Some(next) => {
+                pg_sys::ffi::pg_guard_ffi_boundary(|| next(query, text, options, parameters))
+            }
             None => pg_sys::standard_planner(query, text, options, parameters),
         }
     }
