@@ -235,13 +235,14 @@ fn harmless_conditions_are_planned_as_over_the_table() {
     };
     database.run("ANALYZE sop_ml_storage.sop_time_series_data");
     // With the library from the beginning, and from the first call of one of its functions.
-    for preload in ["'sop_ml'", "''"] {
-        database.run(&format!(
-            "ALTER DATABASE vault_flat SET session_preload_libraries = {preload}"
-        ));
+    for (preload, is_loaded) in [
+        ("SET session_preload_libraries = 'sop_ml'", true),
+        ("RESET session_preload_libraries", false),
+    ] {
+        database.run(&format!("ALTER DATABASE vault_flat {preload}"));
         let mut viewer = database.connect("series_viewer_a");
         let mut owner = database.superuser();
-        if preload == "''" {
+        if !is_loaded {
             for client in [&mut viewer, &mut owner] {
                 client
                     .batch_execute("SELECT sop_ml.has_access('viewer')")

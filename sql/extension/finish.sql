@@ -25,6 +25,8 @@ BEGIN
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.signature);
         grantees := CASE
+            -- Called by a trigger function that runs as its owner.
+            WHEN member.name = 'deleted_hours' THEN 'sop_ml_definer'
             WHEN member.name = 'self_check' THEN 'sop_ml_owner, sop_ml_operator'
             WHEN member.volatility = 's' THEN 'sop_ml_viewer, sop_ml_group_reader, sop_ml_operator'
             WHEN member.name = 'ingest_observations' THEN 'sop_ml_staff, sop_ml_operator'

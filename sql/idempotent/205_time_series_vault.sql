@@ -1,7 +1,7 @@
 -- Mode vault: the rows of the time series lie in a hypertable that no tenant may touch, sop_ml_storage.sop_time_series_data, and the
 -- name is a view that shows and takes what policies would. TimescaleDB refuses compression and continuous aggregates on tables
 -- with row-level security (docs/decisions/0003-two-storage-modes.md). What policies say about writing, the type of restaurant_id
--- (040_sop_time_series_optimization.sql) and two triggers (155_time_series_triggers.sql) say here.
+-- (105_recorded_restaurant.sql) and two triggers (155_time_series_triggers.sql) say here.
 -- Run at every install and by the conversion; does nothing in the other modes.
 DO $vault$
 DECLARE

@@ -78,7 +78,6 @@ $vault$;
 -- What the trigger functions need; a row lock is an UPDATE right.
 GRANT USAGE ON SCHEMA sop_ml, sop_ml_storage TO sop_ml_definer;
 GRANT INSERT ON sop_ml_storage.dirty_buckets TO sop_ml_definer;
-GRANT EXECUTE ON FUNCTION sop_ml.deleted_hours() TO sop_ml_definer;
 GRANT SELECT (restaurant_id, grain, bucket_start) ON sop_ml.sop_performance_aggregates TO sop_ml_definer;
 GRANT SELECT, INSERT, UPDATE ON sop_ml_storage.audit_heads, sop_ml.sop_user_profiles TO sop_ml_definer;
 GRANT SELECT, INSERT ON sop_ml.sop_audit_log TO sop_ml_definer;

@@ -1,10 +1,5 @@
 -- 040 time series: observations, what is learnt from them (patterns, forecasts, anomalies), and how long they are kept.
 
--- What restaurant_id is in mode vault, where there are no policies. A value of a domain is checked when the row is put together,
--- before a key is looked for: a policy for INSERT would come too late, and whether another tenant's row exists would show.
-CREATE DOMAIN sop_ml_storage.recorded_restaurant AS uuid
-    CONSTRAINT recorded_restaurant_check CHECK (sop_ml.may_record(VALUE));
-
 CREATE TABLE sop_ml.sop_time_series_data (
     restaurant_id uuid NOT NULL,
     metric_name   text NOT NULL,

@@ -36,16 +36,22 @@ thread_local! {
 }
 
 /// Whether the caller may write readings of a restaurant.
-#[pg_extern(stable, parallel_safe, strict)]
-fn may_record(restaurant_id: Uuid) -> PgResult<bool> {
+#[pg_extern(stable, parallel_safe)]
+fn may_record(restaurant_id: Option<Uuid>) -> PgResult<bool> {
     if tenancy::may_see_all()? {
-        return exists(restaurant_id);
+        // That there has to be one, the column says.
+        return restaurant_id.map_or(Ok(true), exists);
     }
-    if tenancy::is_current(restaurant_id)? && tenancy::has_level(AccessLevel::Staff)? {
+    let is_own = restaurant_id.map_or(Ok(false), tenancy::is_current)?;
+    if is_own && tenancy::has_level(AccessLevel::Staff)? {
         return Ok(true);
     }
     Err(insufficient_privilege(
         "new row violates row-level security policy for table \"sop_time_series_data\"",
+    )
+    .set_hint(
+        "Staff write readings of the restaurant that they work for; members of several choose one with \
+         SET LOCAL sop_ml.restaurant_id = '…';",
     ))
 }
 
