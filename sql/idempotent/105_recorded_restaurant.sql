@@ -3,8 +3,13 @@
 DO $domain$
 BEGIN
     IF to_regtype('sop_ml_storage.recorded_restaurant') IS NULL THEN
-        CREATE DOMAIN sop_ml_storage.recorded_restaurant AS uuid
-            CONSTRAINT recorded_restaurant_check CHECK (sop_ml.may_record(VALUE));
+        CREATE DOMAIN sop_ml_storage.recorded_restaurant AS uuid;
+    END IF;
+    -- DROP EXTENSION … CASCADE takes the function, and the constraint with it.
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+                   WHERE k.contypid = 'sop_ml_storage.recorded_restaurant'::regtype AND k.conname = 'recorded_restaurant_check') THEN
+        ALTER DOMAIN sop_ml_storage.recorded_restaurant
+            ADD CONSTRAINT recorded_restaurant_check CHECK (sop_ml.may_record(VALUE));
     END IF;
 END
 $domain$;

@@ -159,6 +159,8 @@ BEGIN
           AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid AND NOT c.relispartition)
           AND c.relname <> 'sop_time_series_data'
+          -- What TimescaleDB keeps compressed rows in.
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = '_ts_meta_count')
     LOOP
         EXECUTE format('ALTER TABLE sop_ml_storage.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', relation);
     END LOOP;

@@ -60,15 +60,19 @@ $partitions$;
 REVOKE ALL ON sop_ml.sop_audit_log FROM sop_ml_operator;
 GRANT SELECT, INSERT ON sop_ml.sop_audit_log TO sop_ml_operator;
 
--- In mode vault the table behind the view too: it is reached through the view by everybody.
+-- In mode vault what lies behind the view too, chunks and what they are compressed into: it is reached through the view by everybody.
 DO $vault$
 DECLARE
     closed text;
 BEGIN
     FOR closed IN
         SELECT c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class AS c
-        WHERE c.relnamespace = 'sop_ml_storage'::pg_catalog.regnamespace
-          AND c.relname IN ('sop_time_series_data', 'sop_time_series_15_minutes')
+        WHERE c.relnamespace = 'sop_ml_storage'::pg_catalog.regnamespace AND c.relkind IN ('r', 'v')
+          AND pg_catalog.to_regclass('sop_ml_storage.sop_time_series_data') IS NOT NULL
+          AND (c.relname IN ('sop_time_series_data', 'sop_time_series_15_minutes')
+               OR EXISTS (SELECT FROM pg_catalog.pg_inherits AS i
+                          WHERE i.inhrelid = c.oid AND i.inhparent = pg_catalog.to_regclass('sop_ml_storage.sop_time_series_data'))
+               OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = '_ts_meta_count'))
     LOOP
         EXECUTE 'REVOKE ALL ON ' || closed || ' FROM sop_ml_operator';
     END LOOP;
