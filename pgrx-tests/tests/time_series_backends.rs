@@ -29,8 +29,9 @@ fn answers(database: &Database, midway: impl FnOnce()) -> Vec<String> {
     answers
 }
 
-/// What can be done to tables only: the block, what is done to a view instead, and what that answers there.
-const OF_TABLES_ONLY: [(&str, &str, &str); 6] = [
+/// What can be done to tables only: the block, what is done to a view instead, and what that answers there (`or` stands between what
+/// older and newer versions say).
+const OF_TABLES_ONLY: [(&str, &str, &str); 7] = [
     (
         "copy in",
         "INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value) VALUES
@@ -45,6 +46,12 @@ const OF_TABLES_ONLY: [(&str, &str, &str); 6] = [
          VALUES ('a0000000-0000-4000-8000-000000000001', 'wait_minutes', '2025-03-01 12:15+00', 8.5)
          ON CONFLICT (restaurant_id, metric_name, sop_id, source, observed_at) DO UPDATE SET value = excluded.value - 0.5 RETURNING value;\n",
         "value\n8\n(1 row)\nINSERT 0 1",
+    ),
+    // From 2.29 on TimescaleDB's refusal comes before the trigger's, on compressed chunks.
+    (
+        "the time never changes",
+        "UPDATE sop_ml.sop_time_series_data SET observed_at = observed_at + interval '1 minute' WHERE metric_name = 'wait_minutes';\n",
+        "ERROR:  55000 or ERROR:  0A000",
     ),
     // The domain's refusal comes before the trigger's.
     (
@@ -86,7 +93,11 @@ fn answers_of_view(database: &Database, mut part: Vec<Block>) -> Vec<String> {
     let mut answers = blocks::run(database, &part);
     for (place, there) in replaced {
         let name = &part[place].name;
-        assert_eq!(answers[place].trim_end(), there, "{name}");
+        let answer = answers[place].trim_end();
+        assert!(
+            there.split(" or ").any(|there| there == answer),
+            "{name}: {answer}"
+        );
         let of_table = expected.iter().find(|block| block.name == *name).unwrap();
         of_table.sql.trim_end().clone_into(&mut answers[place]);
     }

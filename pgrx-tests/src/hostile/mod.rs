@@ -15,9 +15,9 @@ pub mod survey;
 pub mod values;
 
 /// The SQLSTATEs that functions of `sop_ml` may raise; `docs/errors.md` has the same list with what each means.
-pub const DECLARED: [&str; 14] = [
-    "02000", "22003", "22004", "22023", "2202E", "22P02", "22P03", "25006", "42501", "42P01",
-    "54000", "55000", "55P03", "57014",
+pub const DECLARED: [&str; 15] = [
+    "02000", "22003", "22004", "22023", "2202E", "22P02", "22P03", "23503", "25006", "42501",
+    "42P01", "54000", "55000", "55P03", "57014",
 ];
 
 /// The SQLSTATEs in the first column of the page's table.
