@@ -14,6 +14,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::error::{PgResult, insufficient_privilege, internal, with_code};
+use crate::sql;
 use crate::tenancy::{self, AccessLevel};
 
 const MICROSECONDS_PER_HOUR: i64 = 3_600_000_000;
@@ -132,6 +133,7 @@ fn deleted_hours() -> Result<
     >,
     ErrorReport,
 > {
+    sql::require_writable(c"deleted_hours()");
     let hours = DELETED.take().into_iter().map(|(restaurant, hour)| {
         TimestampWithTimeZone::try_from(hour)
             .map(|hour| (Uuid::from_bytes(restaurant), hour))
