@@ -165,6 +165,9 @@ BEGIN
     RETURN true;
 END $$;
 CREATE VIEW pg_temp.above AS SELECT * FROM sop_ml.sop_time_series_data;
+CREATE FUNCTION pg_temp.inlined(uuid) RETURNS TABLE (l boolean) LANGUAGE sql STABLE AS 'SELECT pg_temp.leak($1)';
+CREATE FUNCTION pg_temp.inlined_condition(uuid) RETURNS TABLE (l int) LANGUAGE sql STABLE AS 'SELECT 1 WHERE pg_temp.leak($1)';
+CREATE VIEW pg_temp.column_above AS SELECT pg_temp.leak(restaurant_id) AS l, * FROM sop_ml.sop_time_series_data;
 CREATE VIEW pg_temp.leaky_above AS SELECT * FROM sop_ml.sop_time_series_data WHERE pg_temp.leak(restaurant_id);";
 
 #[test]
@@ -210,6 +213,18 @@ fn conditions_see_rows_that_their_caller_may_see() {
             "SELECT count(*) FROM sop_ml.sop_time_series_data AS a JOIN sop_ml.sop_time_series_data AS b USING (restaurant_id, metric_name, observed_at) WHERE pg_temp.leak(b.restaurant_id)",
             "SELECT count(*) FROM sop_ml.sop_time_series_data WHERE CASE WHEN value > -1 THEN pg_temp.leak(restaurant_id) END",
             "SELECT count(*) FROM sop_ml.sop_time_series_data WHERE restaurant_id::text LIKE 'a%' AND 1 / (CASE WHEN restaurant_id = 'a0000000-0000-4000-8000-000000000001' THEN 1 ELSE 0 END) = 1",
+            // What a condition names may be a column of a query further in, which the planner puts in its place.
+            "SELECT count(*) FROM (SELECT pg_temp.leak(restaurant_id) AS l, * FROM sop_ml.sop_time_series_data) AS s WHERE s.l",
+            "SELECT count(*) FROM pg_temp.column_above WHERE l AND metric_name = 'temperature'",
+            "SELECT * FROM (SELECT pg_temp.leak(restaurant_id) AS l, count(*) FROM sop_ml.sop_time_series_data GROUP BY 1) AS s WHERE s.l",
+            "WITH a AS (SELECT pg_temp.leak(restaurant_id) AS l FROM sop_ml.sop_time_series_data) SELECT count(*) FROM a WHERE l",
+            "SELECT count(*) FROM (SELECT pg_temp.leak(restaurant_id) AS l FROM sop_ml.sop_time_series_data) AS a JOIN (VALUES (true)) AS v (l) USING (l)",
+            "SELECT count(*) FROM (SELECT pg_temp.leak(restaurant_id) AS l FROM pg_temp.above UNION ALL SELECT true) AS u WHERE l",
+            "SELECT count(*) FROM sop_ml.sop_time_series_data AS d, LATERAL (SELECT 1 WHERE pg_temp.leak(d.restaurant_id)) AS l",
+            "SELECT count(*) FROM sop_ml.sop_time_series_data AS d, LATERAL (SELECT pg_temp.leak(d.restaurant_id) AS l) AS l WHERE l.l",
+            "SELECT count(*) FROM sop_ml.sop_time_series_data AS d, LATERAL (VALUES (pg_temp.leak(d.restaurant_id))) AS v (l) WHERE v.l",
+            "SELECT count(*) FROM sop_ml.sop_time_series_data AS d, pg_temp.inlined(d.restaurant_id) AS f WHERE f.l",
+            "SELECT count(*) FROM sop_ml.sop_time_series_data AS d, pg_temp.inlined_condition(d.restaurant_id) AS f",
             "UPDATE sop_ml.sop_time_series_data SET unit = 'C' WHERE pg_temp.leak(restaurant_id) AND observed_at < '2025-03-01 01:00+00'",
             "DELETE FROM sop_ml.sop_time_series_data WHERE pg_temp.leak(restaurant_id) AND observed_at < '2025-03-01 00:10+00'",
             "INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)

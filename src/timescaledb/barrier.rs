@@ -2,9 +2,9 @@
 //!
 //! A `security_barrier` view is planned by itself, so that no condition of the caller's sees a row before the view's own has let it
 //! through. No order and no join reaches into it, and each row passes two more nodes. All of that is for conditions that can tell
-//! what they saw: by an error, a message, the time they take. Where every condition of a statement consists of functions that the
-//! server calls leakproof (comparisons of uuid, text, numbers and times), there is nothing to keep away, and the view is planned as one
-//! without the barrier. The server itself lets conditions of that kind through a barrier, one by one.
+//! what they saw: by an error, a message, the time they take. Where every condition of a SELECT, and every column of the queries in
+//! it, consists of functions that the server calls leakproof (comparisons of uuid, text, numbers and times), there is nothing to
+//! keep away, and the view is planned as one without the barrier. The server itself lets conditions of that kind through a barrier, one by one.
 
 use std::sync::OnceLock;
 
@@ -62,6 +62,7 @@ unsafe fn lower_barriers(query: *mut pg_sys::Query) {
         found
             .barriers
             .retain(|view| reads((**view).subquery, holder));
+        let outermost = query;
         // The conditions of these views are our own.
         let views: Vec<_> = found
             .barriers
@@ -69,7 +70,8 @@ unsafe fn lower_barriers(query: *mut pg_sys::Query) {
             .map(|view| (**view).subquery)
             .collect();
         found.queries.retain(|query| !views.contains(query));
-        if views.is_empty() || found.queries.iter().any(|query| leaks(*query)) {
+        let leaks = |query: &*mut pg_sys::Query| leaks(*query, *query == outermost);
+        if views.is_empty() || found.queries.iter().any(leaks) {
             return;
         }
         for view in found.barriers {
@@ -142,17 +144,43 @@ unsafe fn reads(query: *const pg_sys::Query, table: pg_sys::Oid) -> bool {
     }
 }
 
-/// Whether conditions of a query could tell what they saw.
+/// Whether a query has, or the planner could make of it, a condition that tells what it saw. A condition may name a column of a
+/// query further in, and the planner puts in its place what that column is computed from: so the columns of all queries but the
+/// outermost one count as conditions do. What is not sure to be harmless counts as harmful.
 ///
 /// # Safety
 /// A query.
-unsafe fn leaks(query: *const pg_sys::Query) -> bool {
+unsafe fn leaks(query: *const pg_sys::Query, is_outermost: bool) -> bool {
+    use pg_sys::CmdType::{CMD_INSERT, CMD_SELECT};
     // SAFETY: as of this function.
     unsafe {
-        // What stands in a sub-select cannot be looked through from here.
-        (*query).hasSubLinks
-            || pg_sys::contain_leaked_vars((*query).havingQual)
-            || joins_leak((*query).jointree.cast())
+        let query = &*query;
+        // UPDATE, DELETE and MERGE keep conditions in other places, too.
+        !matches!(query.commandType, CMD_SELECT | CMD_INSERT)
+            // What stands in a sub-select cannot be looked through from here.
+            || query.hasSubLinks
+            // Becomes a condition of WHERE where it can; from PostgreSQL 18 on its columns stand for expressions.
+            || !query.havingQual.is_null()
+            || joins_leak(query.jointree.cast())
+            || items::<pg_sys::RangeTblEntry>(query.rtable).any(|entry| entry_leaks(entry))
+            || !is_outermost
+                && (!query.groupClause.is_null()
+                    || items::<pg_sys::TargetEntry>(query.targetList)
+                        .any(|column| pg_sys::contain_leaked_vars((*column).expr.cast())))
+    }
+}
+
+/// Whether an entry of FROM looks at rows of another one (LATERAL; functions of columns, which may be inlined), or joins by
+/// columns that are computed.
+///
+/// # Safety
+/// An entry of a query.
+unsafe fn entry_leaks(entry: *const pg_sys::RangeTblEntry) -> bool {
+    // SAFETY: as of this function.
+    unsafe {
+        (*entry).lateral
+            || items::<pg_sys::Node>((*entry).joinaliasvars)
+                .any(|column| pg_sys::contain_leaked_vars(column))
     }
 }
 
