@@ -70,8 +70,8 @@ $function$;
 COMMENT ON FUNCTION sop_ml_storage.refuse_time_series_key_change() IS
 'Row trigger of sop_time_series_data: raises 55000 when an UPDATE would change a key column.';
 
--- Mode vault: what the policy for UPDATE says elsewhere.
-CREATE OR REPLACE FUNCTION sop_ml_storage.refuse_time_series_update() RETURNS trigger
+-- Mode vault: what the policy for INSERT says elsewhere. (may_record(), which the trigger asks first, raises the error itself.)
+CREATE OR REPLACE FUNCTION sop_ml_storage.refuse_time_series_insert() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $function$
 BEGIN
@@ -79,8 +79,8 @@ BEGIN
         USING ERRCODE = 'insufficient_privilege';
 END
 $function$;
-COMMENT ON FUNCTION sop_ml_storage.refuse_time_series_update() IS
-'Row trigger of the time series in mode vault, for callers below level analyst: raises 42501, as the policy does in the other modes.';
+COMMENT ON FUNCTION sop_ml_storage.refuse_time_series_insert() IS
+'Row trigger of the time series in mode vault, for restaurants that the caller may not write to: raises 42501, as the policy does in the other modes.';
 
 -- Mode vault: DELETE triggers with transition tables are refused beside compression.
 CREATE OR REPLACE FUNCTION sop_ml_storage.log_deleted_hours() RETURNS trigger
@@ -227,7 +227,7 @@ REVOKE ALL ON FUNCTION sop_ml_storage.analyze_aggregates() FROM PUBLIC;
 REVOKE ALL ON FUNCTION sop_ml_storage.is_restoring() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sop_ml_storage.is_restoring() TO sop_ml_definer;
 REVOKE ALL ON FUNCTION sop_ml_storage.log_dirty_rows(),
-    sop_ml_storage.refuse_time_series_key_change(), sop_ml_storage.refuse_time_series_update(), sop_ml_storage.log_deleted_hours(),
+    sop_ml_storage.refuse_time_series_key_change(), sop_ml_storage.refuse_time_series_insert(), sop_ml_storage.log_deleted_hours(),
     sop_ml_storage.refuse_audit_change(),
     sop_ml_storage.set_personalization_flag(), sop_ml_storage.follow_privacy_preference(),
     sop_ml_storage.announce_alert(), sop_ml_storage.date_opt_in(), sop_ml_storage.set_updated_at() FROM PUBLIC;

@@ -1,8 +1,8 @@
 -- The triggers of the time series, on the table that holds the rows: the one of that name, or in mode vault the closed one behind the
 -- view. Run at every install and at the end of every conversion (src/timescaledb).
 -- TimescaleDB refuses DELETE triggers with transition tables beside compression. There a row trigger writes deleted hours down and a
--- statement trigger logs them; the two row triggers also ask for the level that policies ask for elsewhere, as policies do: an
--- UPDATE is an error, a DELETE finds no row.
+-- statement trigger logs them; the row triggers also ask what policies ask for elsewhere, as policies do: too low a level is an error
+-- of INSERT and UPDATE, and no row for DELETE; rows of restaurants that the caller may only read are left alone.
 DO $triggers$
 DECLARE
     is_vault CONSTANT boolean := to_regclass('sop_ml_storage.sop_time_series_data') IS NOT NULL;
@@ -24,8 +24,12 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('DROP TRIGGER IF EXISTS sop_ml_dirty_delete ON %s', holder);
+    -- A value that comes from the view is of the domain already, and not checked again.
+    EXECUTE format('CREATE OR REPLACE TRIGGER sop_ml_vault_insert BEFORE INSERT ON %s FOR EACH ROW '
+                   'WHEN (sop_ml.may_record(NEW.restaurant_id) IS NOT TRUE) '
+                   'EXECUTE FUNCTION sop_ml_storage.refuse_time_series_insert()', holder);
     EXECUTE format('CREATE OR REPLACE TRIGGER sop_ml_vault_update BEFORE UPDATE ON %s FOR EACH ROW '
-                   'WHEN (NOT sop_ml.has_access(''analyst'')) EXECUTE FUNCTION sop_ml_storage.refuse_time_series_update()', holder);
+                   'EXECUTE FUNCTION sop_ml.time_series_row_updated()', holder);
     EXECUTE format('CREATE OR REPLACE TRIGGER sop_ml_vault_delete BEFORE DELETE ON %s FOR EACH ROW '
                    'EXECUTE FUNCTION sop_ml.time_series_row_deleted()', holder);
     EXECUTE format('CREATE OR REPLACE TRIGGER sop_ml_vault_deleted AFTER DELETE ON %s FOR EACH STATEMENT '

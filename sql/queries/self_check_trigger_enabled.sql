@@ -5,7 +5,7 @@ WITH wanted (schema_name, relation, name, enabled) AS (
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN (VALUES ('sop_ml_dirty_insert', NULL), ('sop_ml_dirty_update', NULL), ('sop_ml_dirty_truncate', NULL),
-                       ('sop_ml_key_is_fixed', NULL), ('sop_ml_dirty_delete', false), ('sop_ml_vault_update', true),
+                       ('sop_ml_key_is_fixed', NULL), ('sop_ml_dirty_delete', false), ('sop_ml_vault_insert', true), ('sop_ml_vault_update', true),
                        ('sop_ml_vault_delete', true), ('sop_ml_vault_deleted', true)) AS f (name, only_vault)
     WHERE c.relname = 'sop_time_series_data' AND c.relkind IN ('r', 'p') AND n.nspname IN ('sop_ml', 'sop_ml_storage')
       AND coalesce(f.only_vault = (n.nspname = 'sop_ml_storage'), true)

@@ -13,7 +13,7 @@ use pgrx::pg_sys::errcodes::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::error::{PgResult, insufficient_privilege, internal, with_code};
+use crate::error::{PgResult, insufficient_privilege, internal, raise, with_code};
 use crate::sql;
 use crate::tenancy::{self, AccessLevel};
 
@@ -47,13 +47,18 @@ fn may_record(restaurant_id: Option<Uuid>) -> PgResult<bool> {
     if is_own && tenancy::has_level(AccessLevel::Staff)? {
         return Ok(true);
     }
-    Err(insufficient_privilege(
+    Err(refusal())
+}
+
+/// In the words of row-level security.
+fn refusal() -> ErrorReport {
+    insufficient_privilege(
         "new row violates row-level security policy for table \"sop_time_series_data\"",
     )
     .set_hint(
         "Staff write readings of the restaurant that they work for; members of several choose one with \
          SET LOCAL sop_ml.restaurant_id = '…';",
-    ))
+    )
 }
 
 /// Rows of a restaurant that does not exist would be seen by nobody. A dump may bring them before it brings the restaurants.
@@ -86,15 +91,36 @@ fn is_restoring() -> bool {
     unsafe { !pg_sys::row_security && pg_sys::superuser_arg(pg_sys::GetSessionUserId()) }
 }
 
-/// Lets a row be deleted by those who may, and writes its hour down.
+/// Lets a row be changed by analysts of its restaurant. The view shows group readers more restaurants than the one that they work
+/// for: rows of the others are left alone, as they are by policies.
+#[pg_trigger]
+fn time_series_row_updated<'a>(
+    trigger: &'a PgTrigger<'a>,
+) -> PgResult<Option<PgHeapTuple<'a, impl WhoAllocated>>> {
+    if !is_within_reach(old_value(trigger, "restaurant_id")?)? {
+        return Ok(None);
+    }
+    if !tenancy::has_level(AccessLevel::Analyst)? {
+        // What a trigger function returns as an error loses its SQLSTATE.
+        raise(refusal());
+    }
+    Ok(trigger.new())
+}
+
+/// Whether the caller works for this restaurant, or for all of them.
+fn is_within_reach(restaurant: Uuid) -> PgResult<bool> {
+    Ok(tenancy::may_see_all()? || tenancy::is_current(restaurant)?)
+}
+
+/// Lets a row be deleted by analysts of its restaurant, and writes its hour down.
 #[pg_trigger]
 fn time_series_row_deleted<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> PgResult<Option<PgHeapTuple<'a, impl WhoAllocated>>> {
-    if !tenancy::has_level(AccessLevel::Analyst)? {
+    let restaurant: Uuid = old_value(trigger, "restaurant_id")?;
+    if !is_within_reach(restaurant)? || !tenancy::has_level(AccessLevel::Analyst)? {
         return Ok(None);
     }
-    let restaurant: Uuid = old_value(trigger, "restaurant_id")?;
     let observed_at: TimestampWithTimeZone = old_value(trigger, "observed_at")?;
     let observed_at = observed_at.into_inner();
     let hour = observed_at - observed_at.rem_euclid(MICROSECONDS_PER_HOUR);
@@ -102,9 +128,9 @@ fn time_series_row_deleted<'a>(
     Ok(trigger.old())
 }
 
-/// A column of the old row, which is not NULL. The datum is read as what it is below a domain.
+/// A column of the row as it was, which is not NULL. The datum is read as what it is below a domain.
 fn old_value<T: FromDatum>(trigger: &PgTrigger<'_>, name: &str) -> PgResult<T> {
-    let missing = || internal(format!("a deleted reading has no {name}"));
+    let missing = || internal(format!("a reading has no {name}"));
     let relation = trigger
         .relation()
         .map_err(|error| internal(error.to_string()))?;
@@ -147,11 +173,18 @@ extension_sql!(
 ALTER FUNCTION sop_ml.deleted_hours() ROWS 24;
 COMMENT ON FUNCTION sop_ml.may_record(uuid) IS
 'Whether the caller may write readings of a restaurant: true, or an error (42501; 23503 for superusers and operators where there is no such restaurant). The CHECK of a domain that restaurant_id has in mode vault, where there are no policies. Example: SELECT sop_ml.may_record(sop_ml.current_restaurant());';
+COMMENT ON FUNCTION sop_ml.time_series_row_updated() IS
+'Row trigger of the time series in mode vault: lets a row be changed by callers of level analyst or above at its restaurant; below, 42501; rows of other restaurants are left alone.';
 COMMENT ON FUNCTION sop_ml.time_series_row_deleted() IS
-'Row trigger of the time series in mode vault: lets a row be deleted by callers of level analyst or above, and writes its hour down.';
+'Row trigger of the time series in mode vault: lets a row be deleted by callers of level analyst or above at its restaurant, and writes its hour down.';
 COMMENT ON FUNCTION sop_ml.deleted_hours() IS
 'The hours (UTC) of readings that this session has deleted in mode vault since the last call, for a statement trigger that logs them for the roll-up.';
 "#,
     name = "comment_time_series_writing",
-    requires = [may_record, time_series_row_deleted, deleted_hours]
+    requires = [
+        may_record,
+        time_series_row_updated,
+        time_series_row_deleted,
+        deleted_hours
+    ]
 );
