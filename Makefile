@@ -86,7 +86,8 @@ fuzz: install ## a million random statements of tenants against their models; SO
 .PHONY: test-timescale
 test-timescale: install ## the time series on TimescaleDB, whichever edition the server has, and on plain PostgreSQL
 	@scripts/run-suite.sh timescale 10 scripts/cargo.sh test --no-fail-fast --package sop-ml-e2e \
-	    --test time_series_backends --test time_series_conversion --test time_series_conversion_crash --test time_series_vault -- --nocapture
+	    --test time_series_backends --test time_series_conversion --test time_series_conversion_crash --test time_series_vault \
+	    --test time_series_vault_plans -- --nocapture
 
 .PHONY: installcheck
 installcheck: ## golden SQL against the running server of PGHOST, PGPORT, PGUSER (superuser; extension installed there)

@@ -11,6 +11,8 @@ const QUERIES: &str = include_str!("../queries/time_series.sql");
 const MARK: &str = "-- == convert here";
 /// The first of the two restaurants.
 pub const RESTAURANT: &str = "a0000000-0000-4000-8000-000000000001";
+/// The other one.
+pub const OTHER: &str = "b0000000-0000-4000-8000-000000000002";
 
 /// What the table is, apart from what has to differ on a hypertable: policies' tenant condition, and rights on columns that
 /// stand for the same rights on the table.
@@ -208,6 +210,23 @@ pub fn community_database(name: &str) -> Option<Database> {
         println!("SKIPPED: the Apache edition has no compression");
         return None;
     }
+    Some(database)
+}
+
+/// A vault with a month of readings of both restaurants, compressed; none where [`community_database`] gives none.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn vault(name: &str) -> Option<Database> {
+    let database = community_database(name)?;
+    database.run(&format!(
+        "INSERT INTO sop_ml.sop_time_series_data (restaurant_id, metric_name, observed_at, value)
+         SELECT restaurant, 'temperature', timestamptz '2025-03-01 00:00+00' + i * interval '10 minutes', 10 + i % 40
+         FROM generate_series(0, 4319) AS i, unnest(ARRAY['{RESTAURANT}', '{OTHER}']::uuid[]) AS restaurant"
+    ));
+    assert_eq!(enable_vault(&database).0, "converted");
+    assert!(compress(&database) >= 5);
     Some(database)
 }
 
